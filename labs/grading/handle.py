@@ -1,0 +1,326 @@
+"""`work`: a check's handle on the learner's work. docs/lab-anatomy.md describes every method."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from labs.catalog import Limits
+from labs.grading import collect, wire
+from labs.grading.evidence import Answer, Document, Finished, Mismatch, NotStarted, raised, shorten, show
+from labs.grading.sandbox import Place, Running, Sandbox
+from labs.grading.service import Service, limit_words, raised_from
+from labs.results import Finding
+
+NOT_STARTED_EXIT = 75
+NOT_STARTED_ERROR = "NotImplementedError"
+
+
+class Work:
+    """One check's sandbox and everything in it."""
+
+    def __init__(self, place: Place, folder: Path, checks: Path, limits: Limits, contract: tuple[str, ...]) -> None:
+        self._place, self._folder, self._checks = place, folder, checks
+        self._limits, self._contract = limits, contract
+        self._sandbox: Sandbox | None = None
+        self._peer: Sandbox | None = None
+        self._caller: Running | None = None
+        self._services: dict[str, Service] = {}
+        self._count = itertools.count()
+        self._inputs = place.session / f"inputs-{os.getpid()}-{id(self):x}"
+        self._inputs.mkdir(mode=0o755)
+
+    # What a check uses
+
+    def call(
+        self,
+        target: str,
+        *args: Any,
+        timeout: float = 10.0,
+        may_raise: bool = False,
+        fresh: bool = False,
+        **kwargs: Any,
+    ) -> Answer:
+        """Call a function of the learner's with plain data, in the sandbox."""
+        file, _, name = target.partition(":")
+        did = shorten(f"{name}({_arguments(args, kwargs)})  in {file}", 300)
+        self._need(file, did)
+        if fresh and self._caller is not None:
+            self._caller.kill("")
+            self._caller = None
+        if self._caller is None or not self._caller.alive:
+            self._caller = self._box().spawn("call")
+        caller = self._caller
+        token = secrets.token_hex(8)
+        reply = self._exchange(caller, did, timeout, {"id": token, "target": target, "args": args, "kwargs": kwargs})
+        if not isinstance(reply, dict) or reply.get("id") != token:
+            raise Mismatch(Finding(did, "a result", "something else than a result came back", "Do not write to the grader."))
+        return self._answer(reply, did, caller, may_raise)
+
+    def serve(
+        self, target: str, *, env: Mapping[str, str] | None = None, timeout: float = 15.0, wait: bool = True
+    ) -> Service:
+        """Serve the learner's application with uvicorn; the same target again in one check gives the same service."""
+        key = f"{target} {sorted((env or {}).items())}"
+        if key in self._services and self._services[key].alive:
+            return self._services[key]
+        self._need(target.partition(":")[0], f"serve {target}")
+        service = self._serve_in(self._box(), target, env)
+        self._services[key] = service
+        if wait:
+            service.await_start(timeout)
+        return service
+
+    def peer(self, target: str, *, env: Mapping[str, str] | None = None) -> Service:
+        """Serve an application of ours from `checks/`, in a sandbox of the same kind, to compare with."""
+        if self._peer is None:
+            self._peer = Sandbox(self._place, self._checks, self._limits, (str(self._inputs),))
+        service = self._serve_in(self._peer, target, env)
+        service.await_start(30.0)
+        return service
+
+    def start(self, *argv: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Process:
+        """Start a command in the work folder and come back at once."""
+        did = shorten(" ".join(argv), 300)
+        for word in argv[:2]:
+            if word.removeprefix("./") in self._contract:
+                self._need(word.removeprefix("./"), did)
+        running = self._box().spawn("run", argv=list(argv), env=env, stdin=_pipe_with(stdin) if stdin else None)
+        if running.trouble:
+            running.wait(2)
+            raise Mismatch(Finding(did, "a command that starts", running.trouble, _start_hint(running.trouble)))
+        return Process(did, running)
+
+    def run(
+        self,
+        *argv: str,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        timeout: float = 20.0,
+        memory_mb: float = 0,
+    ) -> Finished:
+        """Run a command to its end. Hitting a limit does not fail the check by itself: see `Finished.killed`."""
+        box = self._box()
+        box.peak_mb(set_limit=memory_mb)
+        finished = self.start(*argv, stdin=stdin, env=env).wait(timeout)
+        finished.peak_mb = box.peak_mb()
+        if finished.killed == "memory" and not box.alive:
+            self._replace_box()
+        return finished
+
+    def read(self, path: str, limit: int = collect.MAX_FILE) -> Document:
+        """A file that the learner's work left in its folder."""
+        did = f"read {path}"
+        try:
+            data = collect.read_file(self._box().work, path, limit)
+        except collect.Unreadable as error:
+            raise Mismatch(Finding(did, f"a plain file `{path}`", str(error), "Write a plain file there.")) from None
+        return Document(did, path=path, bytes=data or b"", exists=data is not None)
+
+    def files(self) -> list[str]:
+        """Sorted relative paths of the regular files in the work folder."""
+        return collect.list_files(self._box().work)
+
+    def put(self, path: str, data: bytes | str) -> str:
+        """Write a file into the work folder, as a user would. Returns the path."""
+        try:
+            collect.write_file(self._box().work, path, data.encode() if isinstance(data, str) else data)
+        except collect.Unreadable as error:
+            raise Mismatch(Finding(f"put a file at {path}", "room for it", str(error))) from None
+        return path
+
+    def give(self, path: str, data: bytes | str | Path) -> str:
+        """Put a file where the learner's processes can read but not write it. Returns the path to pass on."""
+        target = self._inputs / path
+        if not target.resolve().is_relative_to(self._inputs.resolve()):
+            raise ValueError(f"give({path!r}): outside of the inputs")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        if isinstance(data, Path):
+            shutil.copyfile(data, target)
+        else:
+            target.write_bytes(data.encode() if isinstance(data, str) else data)
+        target.chmod(0o444)
+        return str(target)
+
+    def remove(self, path: str) -> None:
+        """Take back a file that was given."""
+        (self._inputs / path).unlink(missing_ok=True)
+
+    @property
+    def inputs(self) -> str:
+        """The folder in which given files lie, as the learner's processes see it."""
+        return str(self._inputs)
+
+    # What the engine uses
+
+    @property
+    def layers(self) -> dict[str, str]:
+        return self._sandbox.layers if self._sandbox else {}
+
+    @property
+    def output(self) -> str:
+        """What the learner's processes have printed, the last of it."""
+        runs = self._sandbox._running.values() if self._sandbox else ()
+        return "".join(run.stdout.text() + run.stderr.text() for run in runs)[-4000:]
+
+    def close(self) -> None:
+        for sandbox in (self._sandbox, self._peer):
+            if sandbox is not None:
+                sandbox.close()
+        shutil.rmtree(self._inputs, ignore_errors=True)
+
+    def _box(self) -> Sandbox:
+        if self._sandbox is None:
+            self._sandbox = Sandbox(self._place, self._folder, self._limits, (str(self._inputs),))
+        return self._sandbox
+
+    def _replace_box(self) -> None:
+        """A sandbox that hit a limit is gone with its files; the next use gets a fresh one."""
+        if self._sandbox is not None:
+            self._sandbox.close()
+        self._sandbox, self._caller = None, None
+        self._services.clear()
+
+    def _need(self, file: str, did: str) -> None:
+        """The contract's file must be there; otherwise the learner has not started it."""
+        there = (self._folder / file).is_file() or (self._sandbox is not None and file in self.files())
+        if not there:
+            wanted = f"a file `{file}` (contract: {', '.join(f'`{name}`' for name in self._contract)})"
+            raise NotStarted(Finding(did, wanted, f"there is no file `{file}`"))
+
+    def _exchange(self, caller: Running, did: str, timeout: float, request: dict[str, Any]) -> Any:
+        channel = caller.channel
+        assert channel is not None
+        try:
+            wire.send(channel, request, timeout)
+            return wire.receive(channel, timeout)
+        except TimeoutError:
+            caller.kill("time")
+            caller.wait(2)
+            hint = "Look for a loop that never ends, or work that grows too fast."
+            raise Mismatch(Finding(did, f"a result within {timeout:g} s", "no result", hint), self.output) from None
+        except wire.Closed:
+            caller.wait(2)
+            self._fail_ended(did, caller)
+        except wire.WireError as error:
+            caller.kill("")
+            raise Mismatch(Finding(did, "plain data", str(error), "Return numbers, text, lists, dicts, arrays or frames.")) from None
+
+    def _fail_ended(self, did: str, caller: Running) -> None:
+        from labs.grading.evidence import exit_words
+
+        words = limit_words(caller.killed or self._box().killed)
+        got = f"the process ended: {words or exit_words(caller.status or 0)}"
+        hint = "Return the result; do not end the process." if not words else "Do the same work with less."
+        output = self.output
+        if not self._box().alive:
+            self._replace_box()
+        raise Mismatch(Finding(did, "a result", got, hint), output)
+
+    def _answer(self, reply: dict[str, Any], did: str, caller: Running, may_raise: bool) -> Answer:
+        output = (caller.stdout.text() + caller.stderr.text())[-4000:]
+        if "missing" in reply:
+            hint = "Check the names in the contract."
+            raise Mismatch(Finding(did, "what the contract names", shorten(str(reply["missing"])), hint))
+        if "unsendable" in reply:
+            hint = "Return numbers, text, lists, dicts, arrays or frames."
+            raise Mismatch(Finding(did, "plain data", shorten(str(reply["unsendable"])), hint), output)
+        if "error" in reply:
+            error = raised_from(reply["error"])
+            if NOT_STARTED_ERROR in (error.type, *error.bases):
+                raise NotStarted(Finding(did, "a result", "NotImplementedError: not started"))
+            if not may_raise:
+                raise raised(did, error, output)
+            return Answer(did, error=error, output=output)
+        return Answer(did, value=reply.get("value"), output=output)
+
+    def _serve_in(self, sandbox: Sandbox, target: str, env: Mapping[str, str] | None) -> Service:
+        path = self._place.session / f"http-{os.getpid()}-{next(self._count)}-{id(self):x}"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen(128)
+        try:
+            running = sandbox.spawn("serve", target=target, env=env, listener=listener)
+        finally:
+            listener.close()
+        return Service(target, running, path)
+
+
+class Process:
+    """A command that is still running."""
+
+    def __init__(self, did: str, running: Running) -> None:
+        self.did = did
+        self._running = running
+
+    @property
+    def alive(self) -> bool:
+        return self._running.alive
+
+    @property
+    def stdout(self) -> str:
+        return self._running.stdout.text()
+
+    @property
+    def stderr(self) -> str:
+        return self._running.stderr.text()
+
+    def signal(self, name: str, group: bool = False) -> None:
+        """Send a signal by name ("SIGTERM"), to the process or to its whole group."""
+        self._running.signal(signal.Signals[name], group)
+
+    def wait(self, timeout: float = 20.0) -> Finished:
+        """Wait for the end; after `timeout` seconds it is killed, and `killed` is "time"."""
+        running = self._running
+        if not running.wait(timeout):
+            running.kill("time")
+            running.wait(5)
+        status = running.status if running.status is not None else -signal.SIGKILL
+        finished = Finished(
+            self.did,
+            status=status,
+            stdout=running.stdout.text(),
+            stderr=running.stderr.text(),
+            seconds=(running.ended_at or time.monotonic()) - running.started,
+            killed=running.killed,
+        )
+        finished.output = (finished.stdout + finished.stderr)[-4000:]
+        if status == NOT_STARTED_EXIT:
+            raise NotStarted(Finding(self.did, "a command that does its work", "exit status 75: not started"))
+        return finished
+
+
+def _arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    words = [show(value, 80) for value in args] + [f"{key}={show(value, 80)}" for key, value in kwargs.items()]
+    return ", ".join(words)
+
+
+def _pipe_with(data: bytes) -> int:
+    """The read end of a pipe into which a thread writes `data`."""
+    read, write = os.pipe()
+
+    def pump() -> None:
+        try:
+            with os.fdopen(write, "wb") as file:
+                file.write(data)
+        except BrokenPipeError:
+            pass
+
+    threading.Thread(target=pump, daemon=True).start()
+    return read
+
+
+def _start_hint(trouble: str) -> str:
+    if trouble.startswith("not executable"):
+        return "Make it executable: chmod +x, and give it a first line such as #!/usr/bin/env bash."
+    return "Check the file's name, and its first line (#!…)."

@@ -1,0 +1,193 @@
+"""The judge: runs one lab's checks, as pytest tests, over one staged folder, and reports each result as it comes.
+
+It is a fork of the warm parent, trusted, and holds what a learner must not see: the seed, the expected values. It never
+imports anything of the learner's; `work` does everything through sandboxes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import socket
+import sys
+import time
+import traceback
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labs.catalog import Limits
+from labs.grading import wire
+from labs.results import CheckResult, Finding, State
+
+
+def judge(conn: socket.socket, request: dict[str, Any]) -> int:
+    """Grade, sending {"expected"}, {"started"}, {"finished"}…, {"layers"} over `conn`. Returns the exit status."""
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    sys.dont_write_bytecode = True
+    checks = Path(request["checks"])
+    sys.path.insert(0, str(checks.parent))
+    private = Path(request["session"]) / f"judge-{os.getpid()}"
+    private.mkdir(mode=0o700)
+    os.chdir(private)
+    plugin = Plugin(conn, request)
+    noise = io.StringIO()
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:doctest", "--assert=plain", "--capture=sys", "--tb=native"]
+    options += ["-c", os.devnull, f"--rootdir={checks.parent}", "--noconftest", "--import-mode=importlib", str(checks)]
+    with contextlib.redirect_stdout(noise), contextlib.redirect_stderr(noise):
+        code = pytest.main(options, plugins=[plugin])
+    if not plugin.announced:
+        plugin.tell({"broken": f"pytest ended with {code}\n{noise.getvalue()[-6000:]}"})
+    plugin.tell({"layers": plugin.layers})
+    shutil.rmtree(private, ignore_errors=True)
+    return 0
+
+
+class Plugin:
+    """Gives checks their `work`, decides each one's state, and reports."""
+
+    def __init__(self, conn: socket.socket, request: dict[str, Any]) -> None:
+        from labs.grading.sandbox import Place
+
+        self.conn = conn
+        self.request = request
+        self.layers: dict[str, str] = {}
+        self.states: dict[str, State] = {}
+        self.titles: dict[str, str] = {}
+        self.announced = False
+        self.place = Place(request["warm"], Path(request["session"]), tuple(request["allowed"]))
+
+    def tell(self, message: dict[str, Any]) -> None:
+        wire.send(self.conn, message, timeout=30)
+
+    # Collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: Any) -> Any:
+        from labs.checks import spec_of
+
+        if spec_of(obj) is None or obj.__name__ != name:
+            return [] if getattr(obj, "__lab_check__", None) else None
+        return list(collector._genfunctions(name, obj))
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        from labs.checks import spec_of
+
+        if session.testsfailed or not session.items:
+            return  # said as "broken", with pytest's own words
+        expected = []
+        for item in session.items:
+            spec = spec_of(item.function)
+            if spec is None:
+                raise pytest.UsageError(f"{item.name} is no check: decorate it with @check, or rename it")
+            title = item.function.__doc__.strip().splitlines()[0].strip()
+            self.titles[item.name] = title
+            expected.append([item.name, title, spec.points])
+        self.announced = True
+        self.tell({"expected": expected})
+
+    # One check
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
+        self.tell({"started": item.name})
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: Any) -> None:
+        from labs.checks import spec_of
+        from labs.grading.evidence import CouldNotCheck
+
+        spec = spec_of(item.function)
+        assert spec is not None
+        item.began = time.monotonic()
+        for name in spec.after:
+            if self.states.get(name) is not State.PASSED:
+                raise CouldNotCheck(f'needs "{self.titles.get(name, name)}"')
+        for tool in spec.needs:
+            if shutil.which(tool) is None:
+                raise CouldNotCheck(f"no {tool} on this machine")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
+        report = yield
+        done = getattr(item, "reported", False)
+        if not done and (call.excinfo is not None or call.when == "call"):
+            item.reported = True
+            self._report(item, call)
+        elif call.excinfo is not None and call.when == "teardown":
+            print(report.longreprtext)
+        return report
+
+    def _report(self, item: Any, call: Any) -> None:
+        from labs.checks import spec_of
+
+        spec = spec_of(item.function)
+        assert spec is not None
+        state, finding, because, ours, output = outcome(call.excinfo.value if call.excinfo else None)
+        self.states[item.name] = state
+        work = item.funcargs.get("work") if hasattr(item, "funcargs") else None
+        if work is not None:
+            self.layers = weakest(self.layers, work.layers)
+            output = output or ("" if state is State.PASSED else work.output)
+        result = CheckResult(
+            item.name, self.titles[item.name], spec.points, state, finding, because, ours, output[-4000:],
+            round(time.monotonic() - item.began, 3),
+        )  # fmt: skip
+        self.tell({"finished": asdict(result)})
+
+    # Fixtures
+
+    @pytest.fixture
+    def work(self, request: Any) -> Iterator[Any]:
+        from labs.grading.handle import Work
+
+        asked = self.request
+        checks = Path(asked["checks"]).parent
+        work = Work(self.place, Path(asked["folder"]), checks, Limits(**asked["limits"]), tuple(asked["files"]))
+        yield work
+        work.close()
+
+    @pytest.fixture(scope="session")
+    def seed(self) -> int:
+        return int(self.request["seed"])
+
+    @pytest.fixture
+    def rng(self, request: Any, seed: int) -> Any:
+        import numpy as np
+
+        return np.random.default_rng([seed, zlib.crc32(request.node.name.encode())])
+
+
+def outcome(error: BaseException | None) -> tuple[State, Finding | None, str, str, str]:
+    """State, finding, because, our traceback and the learner's output for whatever ended a check."""
+    from labs.grading.evidence import CouldNotCheck, Mismatch, NotStarted
+
+    if error is None:
+        return State.PASSED, None, "", "", ""
+    if isinstance(error, Mismatch):
+        return State.FAILED, error.finding, "", "", error.output
+    if isinstance(error, NotStarted):
+        return State.NOT_STARTED, error.finding, "", "", ""
+    if isinstance(error, CouldNotCheck):
+        return State.COULD_NOT_CHECK, None, str(error), "", ""
+    ours = "".join(traceback.format_exception(error))[-6000:]
+    return State.OUR_FAULT, None, f"{type(error).__name__}: {error}"[:300], ours, ""
+
+
+def weakest(known: dict[str, str], new: dict[str, str]) -> dict[str, str]:
+    """Layers over several sandboxes: one that once did not hold, did not hold."""
+    from labs.grading.confine import HELD
+
+    merged = dict(known)
+    for layer, state in new.items():
+        if layer not in merged or state != HELD:
+            merged[layer] = state
+    return merged

@@ -1,0 +1,119 @@
+"""The warm parent: imports heavy libraries once, then forks a child for every judge and every sandbox.
+
+It is executed afresh with a scrubbed environment, imports and never computes (OpenMP hangs after a fork), and never reads
+a request: the forked child does. So there is nothing in its memory that a learner's process could find. It lives as long
+as the process that started it holds the other end of its life line; then it takes all of its children along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import types
+import warnings
+from typing import Any
+
+from labs.grading import kernel, wire
+
+ALWAYS = (
+    "labs.grading.caretaker",
+    "labs.grading.keeper",
+    "labs.grading.worker",
+    "labs.grading.judge",
+    "landlockpy",
+    "pyseccomp",
+)
+
+
+def main(argv: list[str]) -> int:
+    listener = socket.socket(fileno=int(argv[0]))
+    life = socket.socket(fileno=int(argv[1]))
+    session, modules = argv[2], argv[3:]
+    _import((*ALWAYS, *modules))
+    sys.modules["__main__"] = types.ModuleType("__main__")  # else a spawned grandchild would run this file again
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    life.send(b"warm")
+    children: set[int] = set()
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    poll.register(life, select.POLLIN)
+    while True:
+        ready = {fd for fd, _ in poll.poll(500)}
+        _reap(children)
+        if life.fileno() in ready:
+            break
+        if listener.fileno() in ready:
+            conn, _ = listener.accept()
+            pid = os.fork()
+            if pid == 0:
+                listener.close()
+                life.close()
+                _child(conn)
+            conn.close()
+            children.add(pid)
+    for pid in children:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGTERM if not kernel.LINUX else signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while children:
+            os.waitpid(-1, 0)
+    shutil.rmtree(session, ignore_errors=True)
+    return 0
+
+
+def _import(modules: tuple[str, ...]) -> None:
+    warnings.simplefilter("ignore")
+    for name in modules:
+        with contextlib.suppress(Exception):  # speed only: whoever needs it will import it, and say what is wrong
+            importlib.import_module(name)
+    for key in [key for key in os.environ if key.startswith("PROMETHEUS_MULTIPROC")]:  # import feast sets it
+        del os.environ[key]
+    warnings.resetwarnings()
+
+
+def _reap(children: set[int]) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while (pid := os.waitpid(-1, os.WNOHANG)[0]):
+            children.discard(pid)
+
+
+def _child(conn: socket.socket) -> None:
+    """In the forked child: become a judge or a keeper. Never returns."""
+    code = 70
+    try:
+        kernel.die_with_parent(signal.SIGKILL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.setsid()
+        _, fds, _, _ = socket.recv_fds(conn, 1, 4)
+        request: dict[str, Any] = wire.receive(conn, timeout=10)
+        if request["role"] == "judge":
+            from labs.grading.judge import judge
+
+            code = judge(conn, request)
+        else:
+            from labs.grading.keeper import keep
+
+            keep(conn, request, socket.socket(fileno=fds[0]))
+            code = 0
+    except (OSError, wire.WireError):
+        code = 71  # the other side went away before it said what it wanted
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

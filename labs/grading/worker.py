@@ -1,0 +1,178 @@
+"""Inside the sandbox: loads the learner's module and answers calls, or serves its application.
+
+Everything here runs confined, beside code that may do anything, so nothing here is trusted by the judge: it is plumbing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+from typing import Any
+
+from labs.grading import wire
+
+SHORT = 2000
+
+
+def actor(order: dict[str, Any], fds: list[int]) -> Callable[[], int]:
+    """The act for a `call` or `serve` order; imports what plumbing needs before the child is confined."""
+    sys.dont_write_bytecode = True
+    sys.argv = [""]
+    channel = socket.socket(fileno=fds[0])
+    if order["kind"] == "call":
+        return lambda: _answer_calls(channel)
+    import uvicorn
+
+    listener = socket.socket(fileno=fds[1])
+    return lambda: _serve(uvicorn, channel, listener, order)
+
+
+def _answer_calls(channel: socket.socket) -> int:
+    _see_work_folder()
+    while True:
+        try:
+            request = wire.receive(channel)
+        except wire.Closed:
+            return 0
+        reply = _one_call(request)
+        reply["id"] = request["id"]
+        try:
+            wire.send(channel, reply)
+        except (wire.WireError, ValueError, TypeError) as error:
+            wire.send(channel, {"id": request["id"], "unsendable": str(error)})
+
+
+def _one_call(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        function = load(request["target"])
+        if not callable(function):
+            return {"missing": f"`{request['target']}` is a {type(function).__name__}, not a function"}
+        value = function(*request["args"], **request["kwargs"])
+    except Missing as error:
+        return {"missing": str(error)}
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: the learner's code must not end the loop
+        return {"error": describe(error)}
+    return {"value": _finish(value)}
+
+
+def _finish(value: Any) -> Any:
+    """Run a coroutine and read out a generator: what a caller would do with the result."""
+    import inspect
+
+    if inspect.iscoroutine(value):
+        import asyncio
+
+        return asyncio.run(value)
+    return list(value) if inspect.isgenerator(value) else value
+
+
+class Missing(Exception):
+    """The contract names something that is not there."""
+
+
+def _see_work_folder() -> None:
+    """Modules of the learner's are found last: a `json.py` of theirs cannot take the place of Python's own."""
+    folder = os.getcwd()
+    if folder not in sys.path:
+        sys.path.append(folder)
+
+
+def load(target: str) -> Any:
+    """The object behind "drift.py:psi" or "pkg/app.py:app.state".
+
+    Raises:
+        Missing: no such file, or no such name in it.
+    """
+    file, _, names = target.partition(":")
+    module = _module(file)
+    found: Any = module
+    for name in filter(None, names.split(".")):
+        if not hasattr(found, name):
+            raise Missing(f"`{file}` has no `{names}`")
+        found = getattr(found, name)
+    return found
+
+
+_loaded: dict[str, ModuleType] = {}
+
+
+def _module(file: str) -> ModuleType:
+    if file in _loaded:
+        return _loaded[file]
+    path = Path(file)
+    if not path.is_file():
+        raise Missing(f"there is no file `{file}`")
+    dotted = ".".join(PurePosixPath(file).with_suffix("").parts)
+    name = dotted if dotted not in sys.modules and not _is_python_own(dotted) else f"work_{dotted}"
+    if "." in name:  # inside a package: import it as such, so that relative imports work
+        module = importlib.import_module(name)
+    else:
+        spec = importlib.util.spec_from_file_location(name, path.resolve())
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+    _loaded[file] = module
+    return module
+
+
+def _is_python_own(name: str) -> bool:
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """An exception as plain data: its type, message, and the last line of the learner's that it passed through."""
+    where, source = "", ""
+    here = os.getcwd() + os.sep
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(here)]
+    if own:
+        where, source = f"{own[-1].filename.removeprefix(here)}:{own[-1].lineno}", own[-1].line or ""
+    elif isinstance(error, SyntaxError) and error.filename:
+        where, source = f"{error.filename.removeprefix(here)}:{error.lineno}", (error.text or "").strip()
+    with contextlib.suppress(Exception):
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+        return {
+            "type": type(error).__name__,
+            "bases": [base.__name__ for base in type(error).__mro__][:10],
+            "message": str(message).replace(here, "")[:SHORT],
+            "where": where,
+            "line": source[:200],
+        }
+    return {"type": type(error).__name__, "bases": [], "message": "", "where": where, "line": source[:200]}
+
+
+def _serve(uvicorn: Any, channel: socket.socket, listener: socket.socket, order: dict[str, Any]) -> int:
+    """Serve as `uvicorn --fd … --no-access-log` would; tell the judge when the application has started."""
+    _see_work_folder()
+    try:
+        app = load(order["target"])
+    except Missing as error:
+        wire.send(channel, {"missing": str(error)})
+        return 1
+    except BaseException as error:
+        traceback.print_exc()
+        wire.send(channel, {"error": describe(error)})
+        return 1
+
+    class Server(uvicorn.Server):  # type: ignore[misc, name-defined]
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets=sockets)
+            with contextlib.suppress(OSError):
+                wire.send(channel, {"up": not self.should_exit})
+
+    config = uvicorn.Config(app, access_log=False, log_level="info", server_header=False)
+    server = Server(config)
+    server.run(sockets=[listener])
+    return 0 if server.started else 3
