@@ -73,7 +73,7 @@ def confine(rules: Rules) -> dict[str, str]:
     for name, step in steps:
         if name not in rules.allowed:
             layers[name] = "switched off"
-        elif name == "separate user" and (layers.get("landlock") == HELD or os.geteuid() != 0):
+        elif name == "separate user" and not needs_stranger(rules.allowed):
             continue  # a second uid adds nothing to Landlock, and only root has one to give
         else:
             layers[name] = _try(step, rules)
@@ -86,6 +86,19 @@ def rung(layers: Mapping[str, str]) -> str:
     if {"limits", "landlock", "seccomp"} <= held:
         return "sealed" if "namespaces" in held else "locked"
     return "separate user" if {"limits", "separate user"} <= held else "open"
+
+
+def needs_stranger(allowed: Sequence[str]) -> bool:
+    """Whether files must be guarded by another uid: root, without Landlock."""
+    if os.geteuid() != 0 or "separate user" not in allowed:
+        return False
+    if "landlock" not in allowed:
+        return True
+    try:
+        from landlockpy import abi_version
+    except ImportError:
+        return True
+    return abi_version() == 0
 
 
 def _try(step: object, rules: Rules) -> str:
@@ -134,12 +147,8 @@ def _threads_of_user() -> int:
 
 
 def _drop(rules: Rules) -> None:
-    kernel.drop_capabilities() if not _keeps_setuid(rules) else None
-
-
-def _keeps_setuid(rules: Rules) -> bool:
-    """Becoming another user needs a capability; changing uid from root to another drops them all anyway."""
-    return os.geteuid() == 0 and "landlock" not in rules.allowed and "separate user" in rules.allowed
+    if not needs_stranger(rules.allowed):  # becoming another user needs a capability, and then drops them all anyway
+        kernel.drop_capabilities()
 
 
 def _landlock(rules: Rules) -> None:

@@ -24,6 +24,8 @@ from labs.catalog import Lab
 from labs.errors import LabsError
 from labs.grading import collect, wire
 from labs.grading.confine import LAYERS, rung
+from labs.grading.sandbox import Place
+from labs.grading.trust import lower, proven
 from labs.results import CheckResult, Isolation, LabResult, State, check_from_dict
 
 JUDGE_SECONDS = 1200
@@ -65,6 +67,8 @@ class Grader:
         self._layers: dict[str, str] = {}
         self._numbers = itertools.count()
         self._lock = threading.Lock()
+        self._flying = threading.Lock()
+        self._rung = ""
 
     def __enter__(self) -> Grader:
         # The system's own temporary folder may be long; a Unix socket's address may not.
@@ -106,11 +110,23 @@ class Grader:
         shutil.rmtree(self.session, ignore_errors=True)
 
     @property
+    def place(self) -> Place:
+        """Where sandboxes of this grader come from."""
+        return Place(self._address, self.session, self.allowed)
+
+    @property
     def isolation(self) -> Isolation:
         """The rung that held in the gradings so far."""
         with self._lock:
             layers = dict(self._layers)
-        return Isolation(rung(layers), layers)
+        return Isolation(lower(rung(layers), self._proven()), layers)
+
+    def _proven(self) -> str:
+        """What the canaries say; flown once, whichever thread comes first."""
+        with self._flying:
+            if not self._rung:
+                self._rung = proven(self.place, self.root)
+            return self._rung
 
     def wait_until_warm(self, timeout: float = 120.0) -> None:
         """Come back when the warm parent has imported everything. Only for measurements: gradings wait by themselves."""
@@ -129,6 +145,7 @@ class Grader:
         if not lab.checks.is_file():
             raise LabsError(f"{lab.checks}: the lab has no checks.", "Restore the file from git.")
         started = time.monotonic()
+        trusted = self._proven()
         staged = self.session / f"work-{next(self._numbers)}"
         notes = collect.stage(folder, staged) + shadows(staged)
         try:
@@ -143,7 +160,7 @@ class Grader:
             hidden_seed=seed is not None and seed != lab.seed,
             checks=tuple(checks),
             tier=self.tier,
-            isolation=Isolation(rung(layers), layers),
+            isolation=Isolation(lower(rung(layers), trusted), layers),
             notes=tuple(notes),
             seconds=round(time.monotonic() - started, 3),
             engine=__version__,

@@ -21,6 +21,7 @@ from labs.grading.sandbox import Place, Running, Sandbox
 from labs.grading.service import Service, limit_words, raised_from
 from labs.results import Finding
 
+_numbers = itertools.count(1)
 NOT_STARTED_EXIT = 75
 NOT_STARTED_ERROR = "NotImplementedError"
 
@@ -35,8 +36,7 @@ class Work:
         self._peer: Sandbox | None = None
         self._caller: Running | None = None
         self._services: dict[str, Service] = {}
-        self._count = itertools.count()
-        self._inputs = place.session / f"inputs-{os.getpid()}-{id(self):x}"
+        self._inputs = place.session / f"inputs-{os.getpid()}-{next(_numbers)}"
         self._inputs.mkdir(mode=0o755)
 
     # What a check uses
@@ -245,7 +245,7 @@ class Work:
         return Answer(did, value=reply.get("value"), output=output)
 
     def _serve_in(self, sandbox: Sandbox, target: str, env: Mapping[str, str] | None) -> Service:
-        path = self._place.session / f"http-{os.getpid()}-{next(self._count)}-{id(self):x}"
+        path = self._place.session / f"http-{os.getpid()}-{next(_numbers)}"
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(path))
         listener.listen(128)

@@ -23,7 +23,7 @@ from typing import Any
 
 from labs.grading import kernel, wire
 from labs.grading.caretaker import caretake
-from labs.grading.confine import HELD
+from labs.grading.confine import HELD, STRANGER_UID, needs_stranger
 
 POLL_SECONDS = 0.03
 SHARED_MEMORY_MB = 64
@@ -46,10 +46,13 @@ def keep(conn: socket.socket, request: dict[str, Any], control: socket.socket) -
     if kernel.LINUX:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     box = Path(request["box"])
+    stranger = needs_stranger(request["allowed"])
     state = _enter_namespaces(box, request) if "namespaces" in request["allowed"] else "switched off"
     kernel_ok = state == HELD
     try:
         _lay_out(box, Path(request["folder"]))
+        if stranger:
+            _give_away(box)
     except OSError as error:
         wire.send(conn, {"broken": f"cannot lay out the work folder: {error}"})
         return
@@ -93,6 +96,14 @@ def _lay_out(box: Path, folder: Path) -> None:
     for name in ("tmp", "home"):
         (box / name).mkdir(exist_ok=True)
     shutil.copytree(folder, box / "work", symlinks=True, dirs_exist_ok=True)
+
+
+def _give_away(box: Path) -> None:
+    """Let the user that the child becomes own the box and reach it, and nothing else of the session."""
+    box.parent.chmod(0o711)
+    for folder, _, files in os.walk(box):
+        for path in (folder, *(os.path.join(folder, name) for name in files)):
+            os.chown(path, STRANGER_UID, STRANGER_UID, follow_symlinks=False)
 
 
 def _watch(conn: socket.socket, pid: int, limits: dict[str, Any], floor: float, box: Path | None) -> None:

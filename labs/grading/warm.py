@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import sys
+import traceback
 import types
 import warnings
 from typing import Any
@@ -72,13 +73,12 @@ def main(argv: list[str]) -> int:
 
 
 def _import(modules: tuple[str, ...]) -> None:
-    warnings.simplefilter("ignore")
-    for name in modules:
-        with contextlib.suppress(Exception):  # speed only: whoever needs it will import it, and say what is wrong
-            importlib.import_module(name)
+    with warnings.catch_warnings(action="ignore"):
+        for name in modules:
+            with contextlib.suppress(Exception):  # speed only: whoever needs it imports it, and says what is wrong
+                importlib.import_module(name)
     for key in [key for key in os.environ if key.startswith("PROMETHEUS_MULTIPROC")]:  # import feast sets it
         del os.environ[key]
-    warnings.resetwarnings()
 
 
 def _reap(children: set[int]) -> None:
@@ -106,8 +106,10 @@ def _child(conn: socket.socket) -> None:
 
             keep(conn, request, socket.socket(fileno=fds[0]))
             code = 0
-    except (OSError, wire.WireError):
+    except (wire.Closed, wire.WireError):
         code = 71  # the other side went away before it said what it wanted
+    except BaseException:
+        traceback.print_exc()  # into the warm parent's log, which a broken grading quotes
     finally:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
