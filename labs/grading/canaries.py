@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -136,13 +137,12 @@ def _try(work: Work, function: str, argument: object) -> tuple[bool, str]:
 @contextmanager
 def _bait(session: Path) -> Iterator[_Bait]:
     """Things that an attack must not reach: a secret, a folder, listeners, and this process."""
-    folder = session / "bait"
-    folder.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bait-", dir=session))
     hidden = folder / "hidden.txt"
     hidden.write_text("secret")
     hidden.chmod(0o600)
     mark = f"63.{os.getpid()}{time.time_ns() % 1000:03d}"
-    abstract = f"labs-canary-{os.getpid()}"
+    abstract = f"labs-{folder.name}-{os.getpid()}"
     with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix, socket.socket(socket.AF_UNIX) as hollow:
         tcp.bind(("127.0.0.1", 0))
         tcp.listen()
