@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from labs.grading.evidence import Answer, CouldNotCheck, Document, Finished, Reply, close, same, show
-from labs.grading.handle import Process, Work
-from labs.grading.service import Load, Service
+from labs.grading.compare import close, same, show
+from labs.grading.documents import Document
+from labs.grading.evidence import Answer, CouldNotCheck, Finished, Reply
+from labs.grading.handle import Work
+from labs.grading.load import Load
+from labs.grading.process import Process
+from labs.grading.service import Service
 
 __all__ = [
     "Answer",

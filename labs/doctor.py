@@ -73,7 +73,14 @@ def examine(root: Path) -> list[Item]:
         path = shutil.which(tool)
         needed = "needed" in purpose
         found = f"{_version(tool)}" if path else "not found"
-        items.append(Item(tool, bool(path) if needed else None, f"{found} ({purpose})", "" if path or not needed else f"Install {tool}."))
+        items.append(
+            Item(
+                tool,
+                bool(path) if needed else None,
+                f"{found} ({purpose})",
+                "" if path or not needed else f"Install {tool}.",
+            )
+        )
     return items
 
 
@@ -103,13 +110,17 @@ def _environment(root: Path) -> Item:
         if have != wanted:
             wrong.append(f"{name} {have}, locked {wanted}")
     if wrong:
-        return Item("libraries", False, f"{len(wrong)} differ from requirements.lock: {wrong[0]}", "Run: make start")
+        return Item(
+            "libraries", False, f"{len(wrong)} differ from requirements.lock: {wrong[0]}", "Run: make start"
+        )
     return Item("libraries", True, f"{len(locked)} as in requirements.lock")
 
 
 def _disk(root: Path) -> Item:
     free = min(shutil.disk_usage(path).free for path in (root, Path("/tmp"))) // 2**20
-    return Item("disk", free >= DISK_MB, f"{free:,} MiB free", "" if free >= DISK_MB else f"Free {DISK_MB:,} MiB.")
+    return Item(
+        "disk", free >= DISK_MB, f"{free:,} MiB free", "" if free >= DISK_MB else f"Free {DISK_MB:,} MiB."
+    )
 
 
 def _memory() -> Item:
@@ -118,7 +129,9 @@ def _memory() -> Item:
     available = psutil.virtual_memory().available // 2**20
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     ok = available >= MEMORY_MB
-    return Item("memory", ok, f"{available:,} MiB free, {cores} cores", "" if ok else "Close other programs first.")
+    return Item(
+        "memory", ok, f"{available:,} MiB free, {cores} cores", "" if ok else "Close other programs first."
+    )
 
 
 def _writable(root: Path) -> Item:
@@ -186,8 +199,10 @@ def _raise(flight: Flight) -> str:
         return "Use a kernel with Landlock (5.13 or newer, enabled at boot)."
     if layers.get("seccomp", "held") != "held":
         return "Install the library libseccomp (Debian, Ubuntu: apt install libseccomp2)."
-    return 'In a container, allow namespaces: "runArgs": ["--security-opt", "seccomp=unconfined"]. On Ubuntu 24.04: ' \
+    return (
+        'In a container, allow namespaces: "runArgs": ["--security-opt", "seccomp=unconfined"]. On Ubuntu 24.04: '
         "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0."
+    )
 
 
 def _mark(ok: bool | None) -> str:

@@ -40,7 +40,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The outcome of one check. `because` says why it could not be checked; `traceback` is ours, never the learner's."""
+    """The outcome of one check. `because` says why it could not be checked; `traceback` is ours, not the learner's."""
 
     name: str
     title: str
@@ -133,7 +133,9 @@ class LabResult:
                 engine=body["engine"],
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise LabsError(f"{source}: not a result of this engine ({error!r})", "Check the lab again.") from error
+            raise LabsError(
+                f"{source}: not a result of this engine ({error!r})", "Check the lab again."
+            ) from error
 
 
 def check_from_dict(body: Mapping[str, Any]) -> CheckResult:

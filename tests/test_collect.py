@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from labs.grading import collect
-from labs.grading.evidence import Document, Mismatch
+from labs.grading.documents import Document
+from labs.grading.evidence import Mismatch
 
 
 @pytest.fixture

@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from labs.grading import wire
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary() | st.dates() | st.datetimes(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary()
+    | st.dates()
+    | st.datetimes(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
     max_leaves=20,
 )
@@ -94,7 +101,14 @@ class Anything:
 
 @pytest.mark.parametrize(
     "value",
-    [Anything(), [Anything()], np.array([Anything()]), {"a": lambda: 1}, pd.Period("2026-01"), np.zeros(1, dtype="V8")],
+    [
+        Anything(),
+        [Anything()],
+        np.array([Anything()]),
+        {"a": lambda: 1},
+        pd.Period("2026-01"),
+        np.zeros(1, dtype="V8"),
+    ],
     ids=["object", "in a list", "in an array", "a function", "a period", "raw bytes"],
 )
 def test_what_is_no_plain_data_is_refused(value: Any) -> None:
@@ -104,7 +118,7 @@ def test_what_is_no_plain_data_is_refused(value: Any) -> None:
 
 def test_depth_is_bounded_on_both_sides() -> None:
     deep: list[Any] = []
-    for _ in range(wire.MAX_DEPTH + 2):
+    for _ in range(plain.MAX_DEPTH + 2):
         deep = [deep]
     with pytest.raises(wire.WireError, match="deep"):
         wire.encode(deep)
@@ -121,7 +135,10 @@ def test_depth_is_bounded_on_both_sides() -> None:
         wire.HEADER.pack(wire.MAGIC, 2, 2**31),
         wire.HEADER.pack(wire.MAGIC, 3, 0) + b"nan",
         wire.HEADER.pack(wire.MAGIC, 31, 0) + b'{"$array": [0, "<f8", [1, 2]] }',
-        wire.HEADER.pack(wire.MAGIC, 27, 1) + struct.pack("<Q", 8) + b'{"$array":[0,"O",[1]]     }' + bytes(8),
+        wire.HEADER.pack(wire.MAGIC, 27, 1)
+        + struct.pack("<Q", 8)
+        + b'{"$array":[0,"O",[1]]     }'
+        + bytes(8),
         wire.HEADER.pack(wire.MAGIC, 29, 0) + b'{"$category": [["a"], [0, 5]]}'[:29],
         wire.HEADER.pack(wire.MAGIC, 26, 0) + b'{"$frame":[["a"],[[1]],99]}'[:26],
     ],

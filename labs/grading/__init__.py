@@ -1,4 +1,4 @@
-"""Grading: one lab × one folder → one LabResult. `Grader` is the way in; `judge`, `keeper` and `worker` run elsewhere."""
+"""Grading: one lab × one folder → one LabResult. `Grader` is the way in; the rest runs elsewhere."""
 
 from labs.grading.grader import Grader, Watcher
 

@@ -27,6 +27,7 @@ from labs.results import Isolation
 
 LIMITS = Limits(memory_mb=256, cpu_seconds=20, wall_seconds=20, processes=16, disk_mb=32, output_mb=1)
 
+
 @dataclass(frozen=True)
 class Canary:
     """One attack. `harm` is what it would mean; `least` is the lowest rung that promises to stop it."""
@@ -105,9 +106,27 @@ class _Bait:
 
 def _attacks(bait: _Bait) -> Iterator[tuple[str, str, str, str, object]]:
     """Name, what it would mean, the lowest rung that promises to stop it, function, argument."""
-    yield "reads a hidden file", "it could read checks, solutions, other work", "separate user", "read_hidden", str(bait.hidden)
-    yield "writes outside of its folder", "it could change results", "separate user", "write_outside", str(bait.outside)
-    yield "reads the grader's environment", "it could read secrets and seeds", "separate user", "read_memory", bait.pid
+    yield (
+        "reads a hidden file",
+        "it could read checks, solutions, other work",
+        "separate user",
+        "read_hidden",
+        str(bait.hidden),
+    )
+    yield (
+        "writes outside of its folder",
+        "it could change results",
+        "separate user",
+        "write_outside",
+        str(bait.outside),
+    )
+    yield (
+        "reads the grader's environment",
+        "it could read secrets and seeds",
+        "separate user",
+        "read_memory",
+        bait.pid,
+    )
     yield "traces the grader", "it could change the grader", "separate user", "trace", bait.pid
     yield "signals the grader", "it could end the grading", "locked", "send_signal", bait.pid
     yield "reaches the machine's TCP ports", "it could ask for answers", "locked", "reach_tcp", bait.port
@@ -143,7 +162,11 @@ def _bait(session: Path) -> Iterator[_Bait]:
     hidden.chmod(0o600)
     mark = f"63.{os.getpid()}{time.time_ns() % 1000:03d}"
     abstract = f"labs-{folder.name}-{os.getpid()}"
-    with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix, socket.socket(socket.AF_UNIX) as hollow:
+    with (
+        socket.socket() as tcp,
+        socket.socket(socket.AF_UNIX) as unix,
+        socket.socket(socket.AF_UNIX) as hollow,
+    ):
         tcp.bind(("127.0.0.1", 0))
         tcp.listen()
         unix.bind(str(folder / "s"))
@@ -152,7 +175,9 @@ def _bait(session: Path) -> Iterator[_Bait]:
             hollow.bind(b"\0" + abstract.encode())
             hollow.listen()
         try:
-            yield _Bait(hidden, folder / "outside", folder / "s", abstract, tcp.getsockname()[1], os.getpid(), mark)
+            yield _Bait(
+                hidden, folder / "outside", folder / "s", abstract, tcp.getsockname()[1], os.getpid(), mark
+            )
         finally:
             _end(mark)
 
@@ -181,5 +206,3 @@ def _with(mark: str) -> list[int]:
             return False
 
     return [process.pid for process in psutil.process_iter() if matches(process)]
-
-

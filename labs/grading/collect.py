@@ -1,7 +1,8 @@
 """Reading what a learner left: bounded, regular files only, no link followed, nothing executed, nothing unpickled.
 
-Every path is walked one part at a time from an open directory with O_NOFOLLOW, so a link anywhere in it, also one that
-appears while we look, is refused by the kernel. FIFOs and devices never block: O_NONBLOCK, then `fstat` must say regular.
+Every path is walked one part at a time from an open directory with O_NOFOLLOW, so a link anywhere in it, also one
+that appears while we look, is refused by the kernel. FIFOs and devices never block: O_NONBLOCK, then `fstat` must
+say regular.
 """
 
 from __future__ import annotations

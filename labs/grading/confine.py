@@ -1,8 +1,8 @@
 """A child takes its own rights away, layer by layer, and records what held.
 
-Order matters: capabilities and limits first, then Landlock (files, signals), then seccomp (system calls), all after
-no-new-privs, so that no later `exec` gives anything back. The namespaces are the keeper's (`keeper.py`): they must exist
-before the child does. Each layer that the machine refuses is recorded with the reason; what that leaves is the rung.
+Order matters: limits and capabilities first, then Landlock (files, signals), then seccomp (system calls), all after
+no-new-privs, so that no later `exec` gives anything back. The namespaces are the keeper's (`keeper.py`): they must
+exist before the child does. Each layer that the machine refuses is recorded with the reason; what is left is the rung.
 
 Sources: landlock(7), seccomp(2), capabilities(7), getrlimit(2); the denied calls follow Docker's default profile
 (https://docs.docker.com/engine/security/seccomp/) plus what grading does not need.
@@ -104,7 +104,9 @@ def needs_stranger(allowed: Sequence[str]) -> bool:
 def _try(step: object, rules: Rules) -> str:
     try:
         step(rules)  # type: ignore[operator]
-    except Exception as error:  # a missing library, an old kernel, a policy: all mean "this layer is not there"
+    except (
+        Exception
+    ) as error:  # a missing library, an old kernel, a policy: all mean "this layer is not there"
         return f"refused: {error}" if str(error) else f"refused: {type(error).__name__}"
     return HELD
 
@@ -147,12 +149,23 @@ def _threads_of_user() -> int:
 
 
 def _drop(rules: Rules) -> None:
-    if not needs_stranger(rules.allowed):  # becoming another user needs a capability, and then drops them all anyway
+    if not needs_stranger(
+        rules.allowed
+    ):  # becoming another user needs a capability, and then drops them all anyway
         kernel.drop_capabilities()
 
 
 def _landlock(rules: Rules) -> None:
-    from landlockpy import AccessFS, AccessNet, Ruleset, Scope, abi_version, fs_for_abi, net_for_abi, scope_for_abi
+    from landlockpy import (
+        AccessFS,
+        AccessNet,
+        Ruleset,
+        Scope,
+        abi_version,
+        fs_for_abi,
+        net_for_abi,
+        scope_for_abi,
+    )
 
     abi = abi_version()
     if not abi:
@@ -204,7 +217,9 @@ def _seccomp(rules: Rules) -> None:
             continue
     # clone3 hides its flags from filters; without it the C library falls back to clone, whose flags can be read.
     syscalls.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
-    syscalls.add_rule(refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, kernel.CLONE_NEWUSER, kernel.CLONE_NEWUSER))
+    syscalls.add_rule(
+        refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, kernel.CLONE_NEWUSER, kernel.CLONE_NEWUSER)
+    )
     # A pathname socket (Docker's, say) is outside Landlock's reach; socketpair, which asyncio needs, is another call.
     if rules.network and rules.namespaced:
         syscalls.add_rule(refuse, "socket", seccomp.Arg(0, seccomp.EQ, socket.AF_UNIX))

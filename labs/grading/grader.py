@@ -76,7 +76,10 @@ class Grader:
         try:
             self.session = Path(tempfile.mkdtemp(prefix="labs-", dir=base)).resolve()
         except OSError as error:
-            raise LabsError(f"{base}: cannot make a temporary folder ({error.strerror}).", "Free some space, or set TMPDIR.") from None
+            raise LabsError(
+                f"{base}: cannot make a temporary folder ({error.strerror}).",
+                "Free some space, or set TMPDIR.",
+            ) from None
         self._address = str(self.session / "warm")
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self._address)
@@ -84,7 +87,7 @@ class Grader:
         self._life, theirs = socket.socketpair()
         argv = [sys.executable, "-P", "-s", "-m", "labs.grading.warm"]
         argv += [str(listener.fileno()), str(theirs.fileno()), str(self.session), *self._warm]
-        self._log = open(self.session / "warm.log", "wb")  # noqa: SIM115  closed in __exit__
+        self._log = open(self.session / "warm.log", "wb")
         self._process = subprocess.Popen(
             argv,
             pass_fds=(listener.fileno(), theirs.fileno()),
@@ -99,7 +102,9 @@ class Grader:
         theirs.close()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._life.close()
         try:
             self._process.wait(10)
@@ -129,12 +134,14 @@ class Grader:
             return self._rung
 
     def wait_until_warm(self, timeout: float = 120.0) -> None:
-        """Come back when the warm parent has imported everything. Only for measurements: gradings wait by themselves."""
+        """Come back when the warm parent has imported everything. For measurements: gradings wait by themselves."""
         self._life.settimeout(timeout)
         if self._life.recv(4) != b"warm":
             raise LabsError("The warm parent ended before it was ready.", self._last_words())
 
-    def grade(self, lab: Lab, folder: Path, seed: int | None = None, watcher: Watcher | None = None) -> LabResult:
+    def grade(
+        self, lab: Lab, folder: Path, seed: int | None = None, watcher: Watcher | None = None
+    ) -> LabResult:
         """Grade `folder` by the checks of `lab`.
 
         Raises:
@@ -264,9 +271,13 @@ def shadows(folder: Path) -> list[str]:
         if not name.isidentifier():
             continue
         if name in sys.stdlib_module_names:
-            notes.append(f"`{path.name}` has the name of Python's own module `{name}` and would hide it: rename it.")
+            notes.append(
+                f"`{path.name}` has the name of Python's own module `{name}` and would hide it: rename it."
+            )
         elif path.suffix == ".py" and _installed(name):
-            notes.append(f"`{path.name}` has the name of the installed library `{name}` and would hide it: rename it.")
+            notes.append(
+                f"`{path.name}` has the name of the installed library `{name}` and would hide it: rename it."
+            )
     return notes
 
 

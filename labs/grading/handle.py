@@ -6,30 +6,32 @@ import itertools
 import os
 import secrets
 import shutil
-import signal
 import socket
-import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from labs.catalog import Limits
 from labs.grading import collect, wire
-from labs.grading.evidence import Answer, Document, Finished, Mismatch, NotStarted, raised, shorten, show
-from labs.grading.sandbox import Place, Running, Sandbox
+from labs.grading.compare import exit_words, shorten, show
+from labs.grading.documents import Document
+from labs.grading.evidence import Answer, Finished, Mismatch, NotStarted, raised
+from labs.grading.process import Process, pipe_with
+from labs.grading.running import Running
+from labs.grading.sandbox import Place, Sandbox
 from labs.grading.service import Service, limit_words, raised_from
 from labs.results import Finding
 
 _numbers = itertools.count(1)
-NOT_STARTED_EXIT = 75
 NOT_STARTED_ERROR = "NotImplementedError"
 
 
 class Work:
     """One check's sandbox and everything in it."""
 
-    def __init__(self, place: Place, folder: Path, checks: Path, limits: Limits, contract: tuple[str, ...]) -> None:
+    def __init__(
+        self, place: Place, folder: Path, checks: Path, limits: Limits, contract: tuple[str, ...]
+    ) -> None:
         self._place, self._folder, self._checks = place, folder, checks
         self._limits, self._contract = limits, contract
         self._sandbox: Sandbox | None = None
@@ -61,9 +63,15 @@ class Work:
             self._caller = self._box().spawn("call")
         caller = self._caller
         token = secrets.token_hex(8)
-        reply = self._exchange(caller, did, timeout, {"id": token, "target": target, "args": args, "kwargs": kwargs})
+        reply = self._exchange(
+            caller, did, timeout, {"id": token, "target": target, "args": args, "kwargs": kwargs}
+        )
         if not isinstance(reply, dict) or reply.get("id") != token:
-            raise Mismatch(Finding(did, "a result", "something else than a result came back", "Do not write to the grader."))
+            raise Mismatch(
+                Finding(
+                    did, "a result", "something else than a result came back", "Do not write to the grader."
+                )
+            )
         return self._answer(reply, did, caller, may_raise)
 
     def serve(
@@ -94,10 +102,14 @@ class Work:
         for word in argv[:2]:
             if word.removeprefix("./") in self._contract:
                 self._need(word.removeprefix("./"), did)
-        running = self._box().spawn("run", argv=list(argv), env=env, stdin=_pipe_with(stdin) if stdin else None)
+        running = self._box().spawn(
+            "run", argv=list(argv), env=env, stdin=pipe_with(stdin) if stdin else None
+        )
         if running.trouble:
             running.wait(2)
-            raise Mismatch(Finding(did, "a command that starts", running.trouble, _start_hint(running.trouble)))
+            raise Mismatch(
+                Finding(did, "a command that starts", running.trouble, _start_hint(running.trouble))
+            )
         return Process(did, running)
 
     def run(
@@ -123,7 +135,9 @@ class Work:
         try:
             data = collect.read_file(self._box().work, path, limit)
         except collect.Unreadable as error:
-            raise Mismatch(Finding(did, f"a plain file `{path}`", str(error), "Write a plain file there.")) from None
+            raise Mismatch(
+                Finding(did, f"a plain file `{path}`", str(error), "Write a plain file there.")
+            ) from None
         return Document(did, path=path, bytes=data or b"", exists=data is not None)
 
     def files(self) -> list[str]:
@@ -208,17 +222,21 @@ class Work:
             caller.kill("time")
             caller.wait(2)
             hint = "Look for a loop that never ends, or work that grows too fast."
-            raise Mismatch(Finding(did, f"a result within {timeout:g} s", "no result", hint), self.output) from None
+            raise Mismatch(
+                Finding(did, f"a result within {timeout:g} s", "no result", hint), self.output
+            ) from None
         except wire.Closed:
             caller.wait(2)
             self._fail_ended(did, caller)
         except wire.WireError as error:
             caller.kill("")
-            raise Mismatch(Finding(did, "plain data", str(error), "Return numbers, text, lists, dicts, arrays or frames.")) from None
+            raise Mismatch(
+                Finding(
+                    did, "plain data", str(error), "Return numbers, text, lists, dicts, arrays or frames."
+                )
+            ) from None
 
     def _fail_ended(self, did: str, caller: Running) -> None:
-        from labs.grading.evidence import exit_words
-
         words = limit_words(caller.killed or self._box().killed)
         got = f"the process ended: {words or exit_words(caller.status or 0)}"
         hint = "Return the result; do not end the process." if not words else "Do the same work with less."
@@ -256,68 +274,11 @@ class Work:
         return Service(target, running, path)
 
 
-class Process:
-    """A command that is still running."""
-
-    def __init__(self, did: str, running: Running) -> None:
-        self.did = did
-        self._running = running
-
-    @property
-    def alive(self) -> bool:
-        return self._running.alive
-
-    @property
-    def stdout(self) -> str:
-        return self._running.stdout.text()
-
-    @property
-    def stderr(self) -> str:
-        return self._running.stderr.text()
-
-    def signal(self, name: str, group: bool = False) -> None:
-        """Send a signal by name ("SIGTERM"), to the process or to its whole group."""
-        self._running.signal(signal.Signals[name], group)
-
-    def wait(self, timeout: float = 20.0) -> Finished:
-        """Wait for the end; after `timeout` seconds it is killed, and `killed` is "time"."""
-        running = self._running
-        if not running.wait(timeout):
-            running.kill("time")
-            running.wait(5)
-        status = running.status if running.status is not None else -signal.SIGKILL
-        finished = Finished(
-            self.did,
-            status=status,
-            stdout=running.stdout.text(),
-            stderr=running.stderr.text(),
-            seconds=(running.ended_at or time.monotonic()) - running.started,
-            killed=running.killed,
-        )
-        finished.output = (finished.stdout + finished.stderr)[-4000:]
-        if status == NOT_STARTED_EXIT:
-            raise NotStarted(Finding(self.did, "a command that does its work", "exit status 75: not started"))
-        return finished
-
-
 def _arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    words = [show(value, 80) for value in args] + [f"{key}={show(value, 80)}" for key, value in kwargs.items()]
+    words = [show(value, 80) for value in args] + [
+        f"{key}={show(value, 80)}" for key, value in kwargs.items()
+    ]
     return ", ".join(words)
-
-
-def _pipe_with(data: bytes) -> int:
-    """The read end of a pipe into which a thread writes `data`."""
-    read, write = os.pipe()
-
-    def pump() -> None:
-        try:
-            with os.fdopen(write, "wb") as file:
-                file.write(data)
-        except BrokenPipeError:
-            pass
-
-    threading.Thread(target=pump, daemon=True).start()
-    return read
 
 
 def _start_hint(trouble: str) -> str:

@@ -39,8 +39,24 @@ def judge(conn: socket.socket, request: dict[str, Any]) -> int:
     os.chdir(private)
     plugin = Plugin(conn, request)
     noise = io.StringIO()
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:doctest", "--assert=plain", "--capture=sys", "--tb=native"]
-    options += ["-c", os.devnull, f"--rootdir={checks.parent}", "--noconftest", "--import-mode=importlib", str(checks)]
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:doctest",
+        "--assert=plain",
+        "--capture=sys",
+        "--tb=native",
+    ]
+    options += [
+        "-c",
+        os.devnull,
+        f"--rootdir={checks.parent}",
+        "--noconftest",
+        "--import-mode=importlib",
+        str(checks),
+    ]
     with contextlib.redirect_stdout(noise), contextlib.redirect_stderr(noise):
         code = pytest.main(options, plugins=[plugin])
     if not plugin.announced:
@@ -122,8 +138,6 @@ class Plugin:
         if not done and (call.excinfo is not None or call.when == "call"):
             item.reported = True
             self._report(item, call)
-        elif call.excinfo is not None and call.when == "teardown":
-            print(report.longreprtext)
         return report
 
     def _report(self, item: Any, call: Any) -> None:
@@ -151,7 +165,9 @@ class Plugin:
 
         asked = self.request
         checks = Path(asked["checks"]).parent
-        work = Work(self.place, Path(asked["folder"]), checks, Limits(**asked["limits"]), tuple(asked["files"]))
+        work = Work(
+            self.place, Path(asked["folder"]), checks, Limits(**asked["limits"]), tuple(asked["files"])
+        )
         yield work
         work.close()
 

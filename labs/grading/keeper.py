@@ -72,7 +72,13 @@ def keep(conn: socket.socket, request: dict[str, Any], control: socket.socket) -
 
 def _enter_namespaces(box: Path, request: dict[str, Any]) -> str:
     """Try a private view of users, processes, network, mounts and IPC. Returns "held" or the reason."""
-    flags = kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+    flags = (
+        kernel.CLONE_NEWPID
+        | kernel.CLONE_NEWNET
+        | kernel.CLONE_NEWNS
+        | kernel.CLONE_NEWIPC
+        | kernel.CLONE_NEWUTS
+    )
     uid, gid = os.getuid(), os.getgid()
     try:
         kernel.unshare(flags | kernel.CLONE_NEWUSER)
@@ -132,7 +138,9 @@ def _watch(conn: socket.socket, pid: int, limits: dict[str, Any], floor: float, 
         elif box and rounds % 10 == 0 and _size_mb(box) > limits["disk_mb"]:
             reason = "disk"
         if reason:
-            with contextlib.suppress(OSError):  # first the reason, then the end: the judge must not see it unexplained
+            with contextlib.suppress(
+                OSError
+            ):  # first the reason, then the end: the judge must not see it unexplained
                 wire.send(conn, {"killed": reason, "peak_mb": seen.peak_mb}, timeout=1)
             return
         rounds += 1
@@ -215,7 +223,7 @@ def _size_mb(folder: Path) -> float:
 
 
 def _end(pid: int) -> None:
-    """Kill the caretaker and all below it. In a pid namespace its death is everyone's; elsewhere repeat until none is left."""
+    """Kill the caretaker and all below it: in a pid namespace at once, elsewhere again and again until none is left."""
     for _ in range(50):
         for process in (*_descendants(pid), *_descendants(os.getpid())):
             with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -64,10 +65,8 @@ def drop_capabilities() -> None:
                 break
             if error.errno != errno.EPERM:  # an ordinary user has none to drop
                 raise
-    try:
+    with contextlib.suppress(OSError):
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    except OSError:
-        pass
     header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
     _call("capset", header, bytes(24))
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import selectors
 import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from labs.catalog import Limits
 from labs.grading import wire
 from labs.grading.confine import LAYERS
+from labs.grading.running import Running
 
 _numbers = itertools.count(1)
-KEEP_OUTPUT = 64 * 2**10  # of each stream: the first and the last half of it
 
 
 class SandboxBroken(RuntimeError):
@@ -35,89 +34,6 @@ class Place:
     warm: str
     session: Path
     allowed: tuple[str, ...] = LAYERS
-
-
-@dataclass
-class Stream:
-    """What a process wrote to one stream: all counted, the beginning and the end kept."""
-
-    limit: int
-    total: int = 0
-    head: bytearray = field(default_factory=bytearray)
-    tail: bytearray = field(default_factory=bytearray)
-
-    def add(self, data: bytes) -> None:
-        self.total += len(data)
-        room = KEEP_OUTPUT - len(self.head)
-        if room > 0:
-            self.head += data[:room]
-            data = data[room:]
-        if data:
-            self.tail = (self.tail + data)[-KEEP_OUTPUT:]
-
-    def text(self) -> str:
-        gap = self.total - len(self.head) - len(self.tail)
-        between = f"\n… {gap} bytes left out …\n".encode() if gap > 0 else b""
-        return bytes(self.head + between + self.tail).decode("utf-8", "replace")
-
-
-class Running:
-    """One process in the sandbox."""
-
-    def __init__(self, sandbox: Sandbox, name: int, out: int, err: int, channel: socket.socket | None) -> None:
-        self.sandbox = sandbox
-        self.name = name
-        self.channel = channel
-        self.status: int | None = None
-        self.cpu = 0.0
-        self.killed = ""
-        self.trouble = ""
-        self.started = time.monotonic()
-        self.ended_at = 0.0
-        self.ended = threading.Event()
-        limit = sandbox.limits.output_mb * 2**20
-        self.stdout, self.stderr = Stream(limit), Stream(limit)
-        self._reader = threading.Thread(target=self._read, args=(out, err), daemon=True)
-        self._reader.start()
-
-    def _read(self, out: int, err: int) -> None:
-        """Drain both streams into bounded memory, whatever comes; past the limit, end the process."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(out, selectors.EVENT_READ, self.stdout)
-            selector.register(err, selectors.EVENT_READ, self.stderr)
-            while selector.get_map():
-                for key, _ in selector.select():
-                    data = os.read(key.fd, 2**16)
-                    if data:
-                        key.data.add(data)
-                        if key.data.total > key.data.limit and not self.killed:
-                            self.kill("output")
-                    else:
-                        selector.unregister(key.fd)
-                        os.close(key.fd)
-
-    @property
-    def alive(self) -> bool:
-        return not self.ended.is_set()
-
-    def signal(self, number: int, group: bool = False) -> None:
-        if self.alive:
-            self.sandbox.order({"signal": int(number), "to": self.name, "group": group})
-
-    def kill(self, reason: str) -> None:
-        self.killed = self.killed or reason
-        with contextlib.suppress(OSError, wire.WireError):
-            self.signal(signal.SIGKILL, group=True)
-
-    def wait(self, timeout: float) -> bool:
-        """True when it has ended within `timeout` seconds and its output has been read to the end, as far as it goes."""
-        if not self.ended.wait(timeout):
-            return False
-        if self.status == -signal.SIGKILL and not self.killed:
-            self.sandbox.await_reason(0.5)
-            self.killed = self.sandbox.killed
-        self._reader.join(0.5)  # a child of its own may hold the stream open: do not wait for that
-        return True
 
 
 class Sandbox:
@@ -166,7 +82,9 @@ class Sandbox:
         self.control.settimeout(None)
         if not fds:
             with contextlib.suppress(OSError, wire.WireError):
-                raise SandboxBroken(wire.receive(self.keeper, timeout=1).get("broken", "the sandbox did not start"))
+                raise SandboxBroken(
+                    wire.receive(self.keeper, timeout=1).get("broken", "the sandbox did not start")
+                )
             raise SandboxBroken("the sandbox did not start")
         return fds[0]
 
@@ -180,7 +98,14 @@ class Sandbox:
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """What a learner's process sees of the world: nothing of ours."""
-        path = [os.path.dirname(sys.executable), "/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin"]
+        path = [
+            os.path.dirname(sys.executable),
+            "/usr/local/bin",
+            "/usr/bin",
+            "/bin",
+            "/usr/local/sbin",
+            "/usr/sbin",
+        ]
         return {
             "PATH": ":".join(path),
             "HOME": str(self.box / "home"),
@@ -261,7 +186,11 @@ class Sandbox:
                 if "started" in news:
                     self._started[news["started"]] = news
                 elif (running := self._running.get(news["ended"])) is not None:
-                    running.status, running.cpu, running.ended_at = news["status"], news["cpu"], time.monotonic()
+                    running.status, running.cpu, running.ended_at = (
+                        news["status"],
+                        news["cpu"],
+                        time.monotonic(),
+                    )
                     running.ended.set()
                 self._news.notify_all()
         self._end_all()
@@ -296,13 +225,20 @@ class Sandbox:
         """Peak memory over all processes, in MiB. With `set_limit` (0: the lab's own) the peak starts anew."""
         with self._news:
             if not self.alive:
-                return self._peak or 0.0
-            self._peak = None
+                return self._peak_so_far()
+            self._peak = None  # the ear sets it
+
+            def answered() -> bool:
+                return self._peak is not None or not self.alive
+
             question = {"limit_mb": set_limit} if set_limit is not None else {"peak": True}
             with contextlib.suppress(OSError):
                 wire.send(self.keeper, question)
-            self._news.wait_for(lambda: self._peak is not None or not self.alive, timeout=5)
-            return self._peak or 0.0
+            self._news.wait_for(answered, timeout=5)
+            return self._peak_so_far()
+
+    def _peak_so_far(self) -> float:
+        return 0.0 if self._peak is None else self._peak
 
     def close(self) -> None:
         """End every process. Files are gone with it."""

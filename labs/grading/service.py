@@ -6,23 +6,21 @@ path that the learner's process could reach. Time is taken here, on the grader's
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
 import json as jsonlib
 import signal as signals
 import socket
-import statistics
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from labs.grading import wire
-from labs.grading.evidence import Evidence, Finished, Mismatch, Raised, Reply, exit_words, raised, shorten, show
-from labs.grading.sandbox import Running
+from labs.grading.compare import exit_words, shorten, show
+from labs.grading.evidence import Evidence, Finished, Mismatch, Raised, Reply, raised
+from labs.grading.load import Load, burst
+from labs.grading.running import Running
 from labs.results import Finding
 
 MAX_BODY = 16 * 2**20
@@ -38,19 +36,6 @@ class _Connection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self.path))
-
-
-@dataclass(frozen=True)
-class Load:
-    """What a burst of requests showed. Times in milliseconds; `rps` is replies per second over the whole burst."""
-
-    requests: int
-    rps: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    statuses: Mapping[int, int] = field(default_factory=dict)
-    errors: int = 0
 
 
 class Service(Evidence):
@@ -86,7 +71,9 @@ class Service(Evidence):
             self.running.wait(2)
             self._fail_dead()
         if "missing" in news:
-            raise Mismatch(Finding(self.did, f"`{self.target}`", news["missing"], "Check the names in the contract."))
+            raise Mismatch(
+                Finding(self.did, f"`{self.target}`", news["missing"], "Check the names in the contract.")
+            )
         if "error" in news:
             raise raised(self.did, raised_from(news["error"]), self.log, wanted="an application that starts")
         if not news.get("up"):
@@ -129,7 +116,9 @@ class Service(Evidence):
         finally:
             connection.close()
         seconds = time.monotonic() - started
-        return Reply(did, status=status, headers=reply_headers, body=data, seconds=seconds, output=self.log[-2000:])
+        return Reply(
+            did, status=status, headers=reply_headers, body=data, seconds=seconds, output=self.log[-2000:]
+        )
 
     def poll(self, path: str, *, status: int = 200, timeout: float = 10.0, every: float = 0.02) -> Reply:
         """Ask until the reply has `status`; fail the check when it does not come in time."""
@@ -139,7 +128,9 @@ class Service(Evidence):
             if reply.status == status:
                 return reply
             if time.monotonic() > deadline:
-                reply.fail(wanted=f"status {status} within {timeout:g} s", got=f"status {reply.status} all the time")
+                reply.fail(
+                    wanted=f"status {status} within {timeout:g} s", got=f"status {reply.status} all the time"
+                )
             time.sleep(every)
 
     def stop(self, signal: str = "SIGTERM", timeout: float = 10.0) -> Finished:
@@ -172,22 +163,26 @@ class Service(Evidence):
         seconds: float = 1.0,
         requests: int = 0,
     ) -> Load:
-        """Send requests one after the other on each of `concurrency` kept-alive connections, for `seconds` or `requests`."""
-        frames = [_frame(method, path, body) for body in (bodies or [None])]
-        return asyncio.run(_burst(self.listener, frames, concurrency, seconds, requests))
+        """Requests one after the other on each of `concurrency` kept-alive connections, for `seconds` or `requests`."""
+        return burst(self.listener, method, path, bodies, concurrency, seconds, requests)
 
     def _fail_silent(self, did: str, timeout: float) -> None:
         if self.running.wait(0.2):
             self._fail_dead(did)
         wanted = f"a reply within {timeout:g} s"
-        raise Mismatch(Finding(did, wanted, "no reply", "Find what waits: a loop, a lock, or a slow call."), self.log)
+        raise Mismatch(
+            Finding(did, wanted, "no reply", "Find what waits: a loop, a lock, or a slow call."), self.log
+        )
 
     def _fail_dead(self, did: str = "") -> None:
         ended = self.running
         last = next((line for line in reversed(self.log.splitlines()) if line.strip()), "")
         words = limit_words(ended.killed) or exit_words(ended.status or 0)
         got = f"the service ended ({words})" + (f": {shorten(last.strip(), 160)}" if last else "")
-        raise Mismatch(Finding(did or self.did, "a running service", got, "Start it yourself and read its output."), self.log)
+        raise Mismatch(
+            Finding(did or self.did, "a running service", got, "Start it yourself and read its output."),
+            self.log,
+        )
 
 
 def limit_words(killed: str) -> str:
@@ -205,7 +200,9 @@ def limit_words(killed: str) -> str:
 def raised_from(error: Mapping[str, Any]) -> Raised:
     """An exception that a worker described; every part is text from the learner's side, so it is shortened."""
     text = {key: shorten(str(error.get(key, "")), 300) for key in ("type", "message", "where", "line")}
-    return Raised(text["type"], text["message"], text["where"], text["line"], tuple(map(str, error.get("bases", ()))))
+    return Raised(
+        text["type"], text["message"], text["where"], text["line"], tuple(map(str, error.get("bases", ())))
+    )
 
 
 def describe(method: str, path: str, body: bytes | None) -> str:
@@ -242,84 +239,3 @@ def _read_reply(connection: _Connection, deadline: float) -> tuple[int, dict[str
         if len(data) > MAX_BODY:
             raise TimeoutError
     return reply.status, {key.lower(): value for key, value in reply.getheaders()}, bytes(data)
-
-
-def _frame(method: str, path: str, body: Any) -> bytes:
-    data = b"" if body is None else body if isinstance(body, bytes) else jsonlib.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
-    if body is not None:
-        head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n"
-    return head.encode() + b"\r\n" + data
-
-
-class _Client(asyncio.Protocol):
-    """One kept-alive connection that sends the next request when the reply to the last is whole."""
-
-    def __init__(self, frames: Sequence[bytes], offset: int, deadline: float, requests: int, done: Any) -> None:
-        self.frames, self.position = frames, offset
-        self.deadline, self.left = deadline, requests or -1
-        self.done = done
-        self.times: list[float] = []
-        self.statuses: Counter[int] = Counter()
-        self.errors = 0
-        self.buffer = b""
-        self.transport: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self._next()
-
-    def _next(self) -> None:
-        if self.left == 0 or time.perf_counter() > self.deadline:
-            self.transport.close()
-            return
-        self.left -= 1
-        self.started = time.perf_counter()
-        self.transport.write(self.frames[self.position % len(self.frames)])
-        self.position += 1
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        head, found, body = self.buffer.partition(b"\r\n\r\n")
-        if not found:
-            return
-        fields = head.lower()
-        at = fields.find(b"content-length:")
-        if at >= 0:
-            if len(body) < int(fields[at + 15 :].split(b"\r\n", 1)[0]):
-                return
-        elif not body.endswith(b"0\r\n\r\n"):  # chunked: the last chunk is empty
-            return
-        self.times.append(time.perf_counter() - self.started)
-        self.statuses[int(head[9:12])] += 1
-        self.buffer = b""
-        self._next()
-
-    def connection_lost(self, error: BaseException | None) -> None:
-        if self.left != 0 and time.perf_counter() <= self.deadline:
-            self.errors += 1
-        if not self.done.done():
-            self.done.set_result(self)
-
-
-async def _burst(path: Path, frames: Sequence[bytes], concurrency: int, seconds: float, requests: int) -> Load:
-    loop = asyncio.get_running_loop()
-    started = time.perf_counter()
-    deadline = started + (seconds if not requests else max(seconds, 30.0))
-    futures = []
-    for number in range(concurrency):
-        done = loop.create_future()
-        share = (requests + concurrency - 1 - number) // concurrency if requests else 0
-        client = _Client(frames, number * 7, deadline, share, done)
-        with contextlib.suppress(OSError):
-            await loop.create_unix_connection(lambda client=client: client, str(path))
-            futures.append(done)
-    finished, late = await asyncio.wait(futures, timeout=deadline - time.perf_counter() + 5) if futures else (set(), set())
-    clients = [future.result() for future in finished]
-    elapsed = time.perf_counter() - started
-    times = sorted(span * 1000 for client in clients for span in client.times) or [float("inf")]
-    cuts = statistics.quantiles(times, n=100, method="inclusive") if len(times) > 1 else times * 99
-    statuses: Counter[int] = sum((client.statuses for client in clients), Counter())
-    errors = sum(client.errors for client in clients) + len(late) + concurrency - len(futures)
-    count = sum(statuses.values())
-    return Load(count, count / elapsed, cuts[49], cuts[94], cuts[98], dict(statuses), errors)

@@ -1,8 +1,8 @@
 """The warm parent: imports heavy libraries once, then forks a child for every judge and every sandbox.
 
-It is executed afresh with a scrubbed environment, imports and never computes (OpenMP hangs after a fork), and never reads
-a request: the forked child does. So there is nothing in its memory that a learner's process could find. It lives as long
-as the process that started it holds the other end of its life line; then it takes all of its children along.
+It is executed afresh with a scrubbed environment, imports and never computes (OpenMP hangs after a fork), and never
+reads a request: the forked child does. So there is nothing in its memory that a learner's process could find. It lives
+as long as the process that started it holds the other end of its life line; then it takes its children along.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def main(argv: list[str]) -> int:
     life = socket.socket(fileno=int(argv[1]))
     session, modules = argv[2], argv[3:]
     _import((*ALWAYS, *modules))
-    sys.modules["__main__"] = types.ModuleType("__main__")  # else a spawned grandchild would run this file again
+    sys.modules["__main__"] = types.ModuleType(
+        "__main__"
+    )  # else a spawned grandchild would run this file again
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -75,7 +77,9 @@ def main(argv: list[str]) -> int:
 def _import(modules: tuple[str, ...]) -> None:
     with warnings.catch_warnings(action="ignore"):
         for name in modules:
-            with contextlib.suppress(Exception):  # speed only: whoever needs it imports it, and says what is wrong
+            with contextlib.suppress(
+                Exception
+            ):  # speed only: whoever needs it imports it, and says what is wrong
                 importlib.import_module(name)
     for key in [key for key in os.environ if key.startswith("PROMETHEUS_MULTIPROC")]:  # import feast sets it
         del os.environ[key]
@@ -83,7 +87,7 @@ def _import(modules: tuple[str, ...]) -> None:
 
 def _reap(children: set[int]) -> None:
     with contextlib.suppress(ChildProcessError):
-        while (pid := os.waitpid(-1, os.WNOHANG)[0]):
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
             children.discard(pid)
 
 

@@ -1,6 +1,6 @@
 """Inside the sandbox: loads the learner's module and answers calls, or serves its application.
 
-Everything here runs confined, beside code that may do anything, so nothing here is trusted by the judge: it is plumbing.
+Everything here runs confined, beside code that may do anything, so the judge trusts nothing of it: it is plumbing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def _one_call(request: dict[str, Any]) -> dict[str, Any]:
         value = function(*request["args"], **request["kwargs"])
     except Missing as error:
         return {"missing": str(error)}
-    except BaseException as error:  # SystemExit and KeyboardInterrupt too: the learner's code must not end the loop
+    except (
+        BaseException
+    ) as error:  # SystemExit and KeyboardInterrupt too: the learner's code must not end the loop
         return {"error": describe(error)}
     return {"value": _finish(value)}
 
@@ -166,7 +168,7 @@ def _serve(uvicorn: Any, channel: socket.socket, listener: socket.socket, order:
         wire.send(channel, {"error": describe(error)})
         return 1
 
-    class Server(uvicorn.Server):  # type: ignore[misc, name-defined]
+    class Server(uvicorn.Server):  # type: ignore[misc]
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets=sockets)
             with contextlib.suppress(OSError):
