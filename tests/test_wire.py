@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labs.grading import plain as plain_data
 from labs.grading import wire
 
 plain = st.recursive(
@@ -118,7 +119,7 @@ def test_what_is_no_plain_data_is_refused(value: Any) -> None:
 
 def test_depth_is_bounded_on_both_sides() -> None:
     deep: list[Any] = []
-    for _ in range(plain.MAX_DEPTH + 2):
+    for _ in range(plain_data.MAX_DEPTH + 2):
         deep = [deep]
     with pytest.raises(wire.WireError, match="deep"):
         wire.encode(deep)

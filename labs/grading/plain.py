@@ -117,7 +117,7 @@ def _array(array: np.ndarray[Any, Any], buffers: list[bytes | memoryview], depth
         array = np.ascontiguousarray(array)
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         shape = list(little.shape)
-        return {"$array": [_add(buffers, little.tobytes()), little.dtype.str, shape]}
+        return {"$array": [_add(buffers, _view(little)), little.dtype.str, shape]}
     if array.dtype.kind in "OUST" and array.ndim == 1:
         import pandas as pd
 
@@ -138,7 +138,16 @@ def _array(array: np.ndarray[Any, Any], buffers: list[bytes | memoryview], depth
     raise WireError(f"a NumPy array of dtype {array.dtype}, which is no plain data")
 
 
-def _add(buffers: list[bytes | memoryview], data: bytes) -> int:
+def _view(array: np.ndarray[Any, Any]) -> bytes | memoryview:
+    """The bytes of a contiguous array, without a copy where the buffer protocol has a name for its type."""
+    if not array.size:
+        return b""
+    if array.dtype.kind in "mM":
+        array = array.view("<i8")
+    return memoryview(array.reshape(-1)).cast("B")
+
+
+def _add(buffers: list[bytes | memoryview], data: bytes | memoryview) -> int:
     if len(buffers) >= MAX_BUFFERS:
         raise WireError(f"more than {MAX_BUFFERS} arrays in one value")
     buffers.append(data)
@@ -197,7 +206,7 @@ def _rebuild_frame(body: list[Any], buffers: list[bytearray], depth: int) -> Any
     }
     if any(len(column) != rows for column in data.values()):
         raise WireError("a frame whose columns differ in length")
-    return pd.DataFrame(data, index=pd.RangeIndex(int(rows)))
+    return pd.DataFrame(data, index=pd.RangeIndex(int(rows)), copy=False)
 
 
 def _frame_column(column: Any, buffers: list[bytearray], depth: int) -> Any:

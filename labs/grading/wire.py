@@ -35,10 +35,12 @@ def send(sock: socket.socket, value: Any, timeout: float | None = None) -> None:
         WireError: it holds something that is no plain data; the message says what and where.
         TimeoutError, Closed: the other side does not read, or is gone.
     """
-    frame = encode(value)
-    sock.settimeout(timeout)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    parts = _parts(value)
     try:
-        sock.sendall(frame)
+        for part in parts:
+            sock.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
+            sock.sendall(part)
     except (BrokenPipeError, ConnectionResetError):
         raise Closed("the other side is gone") from None
 
@@ -84,11 +86,16 @@ def _read(sock: socket.socket, count: int, deadline: float | None) -> bytearray:
 
 def encode(value: Any) -> bytes:
     """One frame. See `send` for what it refuses."""
+    return b"".join(_parts(value))
+
+
+def _parts(value: Any) -> list[bytes | memoryview]:
+    """A frame in pieces: the buffers of large arrays are sent from where they are."""
     buffers: list[bytes | memoryview] = []
     text = orjson.dumps(to_plain(value, buffers, 0))
     header = HEADER.pack(MAGIC, len(text), len(buffers))
     lengths = [memoryview(buffer).nbytes for buffer in buffers]
-    return b"".join([header, struct.pack(f"<{len(lengths)}Q", *lengths), text, *buffers])
+    return [header + struct.pack(f"<{len(lengths)}Q", *lengths) + text, *buffers]
 
 
 def decode(text: bytes | bytearray, buffers: list[bytearray]) -> Any:
