@@ -138,6 +138,8 @@ class _Inside:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
             for fd, stream in zip(fds[:3], (0, 1, 2), strict=True):
                 os.dup2(fd, stream)
+            if order["kind"] == "serve":
+                os.dup2(1, 2)  # one log, in the order in which it was written
             kept = fds[3:]
             for fd in fds[:3]:
                 os.close(fd)

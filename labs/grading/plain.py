@@ -144,7 +144,7 @@ def _view(array: np.ndarray[Any, Any]) -> bytes | memoryview:
         return b""
     if array.dtype.kind in "mM":
         array = array.view("<i8")
-    return memoryview(array.reshape(-1)).cast("B")
+    return array.reshape(-1).data.cast("B")
 
 
 def _add(buffers: list[bytes | memoryview], data: bytes | memoryview) -> int:
