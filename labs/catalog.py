@@ -107,7 +107,9 @@ class Catalog:
             return by_slug[wanted]
         coming = {slug for stage in self.stages for slug, _ in stage.coming}
         if wanted in coming:
-            raise LabsError(f"The lab `{wanted}` is on the roadmap and not written yet.", "See what is: labs list")
+            raise LabsError(
+                f"The lab `{wanted}` is on the roadmap and not written yet.", "See what is: labs list"
+            )
         near = difflib.get_close_matches(wanted, by_slug, n=1, cutoff=0.5)
         step = f"Did you mean `{near[0]}`?" if near else "See all labs: labs list"
         raise LabsError(f"There is no lab `{slug}`.", step)
@@ -139,7 +141,9 @@ def load(root: Path = ROOT, malformed: dict[Path, LabsError] | None = None) -> C
     stages = [
         _stage(folder, int(match[1]), malformed)
         for folder in sorted(root.iterdir())
-        if folder.is_dir() and (match := STAGE_NAME.fullmatch(folder.name)) and (folder / "stage.toml").exists()
+        if folder.is_dir()
+        and (match := STAGE_NAME.fullmatch(folder.name))
+        and (folder / "stage.toml").exists()
     ]
     catalog = Catalog(root, tuple(stages))
     seen: dict[str, Lab] = {}
@@ -188,7 +192,9 @@ def read_lab(folder: Path) -> Lab:
         warm=_names(path, body, "warm"),
         services=_names(path, body, "services"),
         needs=_names(path, body, "needs"),
-        check_seconds=float(_positive(path, {"check_seconds": body.get("check_seconds", 15)}, "check_seconds")),
+        check_seconds=float(
+            _positive(path, {"check_seconds": body.get("check_seconds", 15)}, "check_seconds")
+        ),
         limits=Limits(**{key: _positive(path, limits, key) for key in limits}),
     )
 
@@ -236,7 +242,9 @@ def _toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise LabsError(f"{path}: not there.", "docs/lab-anatomy.md shows one.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LabsError(f"{path}: not TOML: {error}.", "Mend that line; docs/lab-anatomy.md shows one.") from None
+        raise LabsError(
+            f"{path}: not TOML: {error}.", "Mend that line; docs/lab-anatomy.md shows one."
+        ) from None
 
 
 def _refuse_unknown(path: Path, body: Mapping[str, Any], known: set[str]) -> None:
@@ -251,7 +259,9 @@ def _get(path: Path, body: Mapping[str, Any], key: str, kind: type) -> Any:
     value = body.get(key)
     if not isinstance(value, kind) or isinstance(value, bool) or value == "":
         said = "missing" if value is None else f"{value!r}"
-        raise LabsError(f"{path}: {key} is {said}.", f"Give {key} a {kind.__name__}; see docs/lab-anatomy.md.")
+        raise LabsError(
+            f"{path}: {key} is {said}.", f"Give {key} a {kind.__name__}; see docs/lab-anatomy.md."
+        )
     return value
 
 

@@ -1,0 +1,7 @@
+"""`python -m labs` is `labs`."""
+
+import sys
+
+from labs.cli import main
+
+sys.exit(main())
