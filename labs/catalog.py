@@ -172,7 +172,7 @@ def read_lab(folder: Path) -> Lab:
     if not SLUG.fullmatch(slug) or not match or match[2] != slug:
         raise LabsError(
             f"{path}: slug = {slug!r} in a folder named {folder.name!r}.",
-            "Name the folder two digits, an underscore and the slug: 06_serve_a_model.",
+            "Name the folder two digits, an underscore and the slug, such as 01_first_lab.",
         )
     limits = body.get("limits", {})
     if not isinstance(limits, dict):

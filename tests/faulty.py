@@ -97,7 +97,10 @@ def make_lab(root: Path, checks: str = CHECKS, toml: str = LAB_TOML) -> Lab:
 def make_work(folder: Path, **files: str | bytes) -> Path:
     """A learner's folder. `sums` is what stands in sums.py (the good answer unless given); `_` in names means `.`"""
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {"sums.py": GOOD, **{name.replace("__", "/").replace("_", "."): text for name, text in files.items()}}
+    contents = {
+        "sums.py": GOOD,
+        **{name.replace("__", "/").replace("_", "."): text for name, text in files.items()},
+    }
     for name, text in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -192,7 +192,12 @@ def test_links_pipes_and_huge_files_are_left_out(grader: Grader, lab: Lab, tmp_p
         file.truncate(2**40)
     result = grader.grade(lab, work)
     notes = "\n".join(result.notes)
-    for words in ("`sum.txt` is a link", "`etc` is a link", "`pipe` is a named pipe", "`sparse.bin` has 1,099,511,627,776"):
+    for words in (
+        "`sum.txt` is a link",
+        "`etc` is a link",
+        "`pipe` is a named pipe",
+        "`sparse.bin` has 1,099,511,627,776",
+    ):
         assert words in notes
     assert states(result)["adds"] is PASSED
 
@@ -207,7 +212,9 @@ def test_a_linked_file_of_the_contract_is_not_read(grader: Grader, lab: Lab, tmp
 
 
 def test_output_that_is_a_link_is_refused(grader: Grader, lab: Lab, tmp_path: Path) -> None:
-    linker = GOOD.replace('with open("sum.txt", "w") as file:', 'import os; os.symlink("/etc/passwd", "sum.txt")\n    if 0:')
+    linker = GOOD.replace(
+        'with open("sum.txt", "w") as file:', 'import os; os.symlink("/etc/passwd", "sum.txt")\n    if 0:'
+    )
     result = grader.grade(lab, make_work(tmp_path / "work", sums_py=linker))
     assert states(result)["runs"] is FAILED
     assert "is a link" in finding(result, "runs")

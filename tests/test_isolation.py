@@ -15,7 +15,9 @@ from labs.grading.confine import LAYERS, rung
 from labs.grading.trust import MEMORY, proven, remember
 from labs.results import Isolation, State
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="the layers are Linux's; elsewhere every rung is open")
+linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="the layers are Linux's; elsewhere every rung is open"
+)
 LOCKED = tuple(layer for layer in LAYERS if layer != "namespaces")
 
 
@@ -26,7 +28,9 @@ def test_every_canary_is_stopped_that_the_rung_promises(allowed: tuple[str, ...]
         flight = fly(grader.place)
     assert not flight.works
     reached = ORDER.index(flight.isolation.rung)
-    through = [canary for canary in flight.canaries if not canary.stopped and ORDER.index(canary.least) <= reached]
+    through = [
+        canary for canary in flight.canaries if not canary.stopped and ORDER.index(canary.least) <= reached
+    ]
     assert not through
     assert flight.trusted == flight.isolation.rung
     assert flight.isolation.rung != "sealed" or allowed == LAYERS
@@ -38,7 +42,11 @@ def test_the_canaries_do_bite_where_nothing_holds_them(tmp_path: Path) -> None:
         flight = fly(grader.place)
     assert not flight.works
     got_through = {canary.name for canary in flight.canaries if not canary.stopped}
-    assert {"reads a hidden file", "writes outside of its folder", "reaches the machine's TCP ports"} <= got_through
+    assert {
+        "reads a hidden file",
+        "writes outside of its folder",
+        "reaches the machine's TCP ports",
+    } <= got_through
     assert flight.trusted == "open"
     always = {"leaves a daemon behind", "forks without end", "takes all memory", "fills the disk"}
     assert not always & got_through
@@ -46,10 +54,15 @@ def test_the_canaries_do_bite_where_nothing_holds_them(tmp_path: Path) -> None:
 
 def test_a_rung_whose_promise_is_broken_is_not_trusted() -> None:
     held = dict.fromkeys(LAYERS, "held")
-    canaries = tuple(Canary(name, "", least, True, "") for name, least in (("a", "locked"), ("b", "separate user")))
+    canaries = tuple(
+        Canary(name, "", least, True, "") for name, least in (("a", "locked"), ("b", "separate user"))
+    )
     flight = Flight(Isolation(rung(held), held), canaries)
     assert flight.trusted == "sealed"
-    assert replace(flight, canaries=(replace(canaries[0], stopped=False), canaries[1])).trusted == "separate user"
+    assert (
+        replace(flight, canaries=(replace(canaries[0], stopped=False), canaries[1])).trusted
+        == "separate user"
+    )
     assert replace(flight, canaries=(canaries[0], replace(canaries[1], stopped=False))).trusted == "open"
     assert replace(flight, works="honest work fails").trusted == "open"
 
@@ -86,7 +99,9 @@ def add(a, b):
 """
 
 
-def test_a_learner_sees_nothing_of_the_callers_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_learner_sees_nothing_of_the_callers_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-leak-me")
     lab = make_lab(tmp_path / "course")
     with Grader(tmp_path) as grader:

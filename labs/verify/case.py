@@ -1,0 +1,126 @@
+"""What the gates look at: one lab, and every grading of it that a gate needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from labs.catalog import Catalog, Lab
+from labs.results import CheckResult, LabResult, State
+
+SOLUTION = "solution"
+STARTER = "starter"
+BREAKAGE = ("an empty folder", "files that are not text", "another lab's files")
+
+
+class Grades(Protocol):
+    """The part of the grader that verification uses; tests pass their own."""
+
+    def grade(self, lab: Lab, folder: Path, seed: int | None = None) -> LabResult: ...
+
+
+@dataclass(frozen=True)
+class Offender:
+    """One thing that keeps a lab from verifying."""
+
+    where: str
+    wrong: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which grading: a folder below the lab (`mistakes/forgets_the_lock`) or a breakage, and how often."""
+
+    variant: str
+    seed: int
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Grading:
+    """The outcome of one grading: a result, or the sentence that says why there is none."""
+
+    result: LabResult | None
+    error: str = ""
+    seconds: float = 0.0
+
+
+class NotGraded(Exception):
+    """A gate asked for a grading that did not come about."""
+
+    def __init__(self, offender: Offender) -> None:
+        super().__init__(offender.wrong)
+        self.offender = offender
+
+
+@dataclass(frozen=True)
+class Case:
+    """One lab under verification."""
+
+    catalog: Catalog
+    lab: Lab
+    gradings: Mapping[Key, Grading]
+
+    @property
+    def other_seed(self) -> int:
+        return other_seed(self.lab)
+
+    def result(self, variant: str, seed: int | None = None, again: bool = False) -> LabResult:
+        """The result of one grading; the public seed unless told.
+
+        Raises:
+            NotGraded: there is none; carries the offender.
+        """
+        grading = self.gradings.get(Key(variant, seed or self.lab.seed, again))
+        if grading is None or grading.result is None:
+            why = grading.error if grading else "was not graded, because its folder is not there"
+            raise NotGraded(
+                Offender(
+                    variant, f"it could not be graded: {why}" if grading else f"it {why}", "Mend that first."
+                )
+            )
+        return grading.result
+
+    def was_repeated(self, mistake: str) -> bool:
+        return Key(mistake, self.lab.seed, again=True) in self.gradings
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        return tuple(f"mistakes/{folder.name}" for folder in self.lab.mistakes)
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        return tuple(f"alternatives/{folder.name}" for folder in self.lab.alternatives)
+
+
+def other_seed(lab: Lab) -> int:
+    """The second seed: the same on every machine and every run, so that a failure can be repeated."""
+    return lab.seed + 1
+
+
+def our_faults(where: str, result: LabResult) -> list[Offender]:
+    """One offender per check that broke instead of judging."""
+    if not result.checks:
+        return [Offender(where, "the grader reported no check at all", "Give checks/ at least one @check.")]
+    return [
+        Offender(
+            where,
+            f"the check `{check.name}` broke (our fault): {last_line(check)}",
+            "Have the check state the fault with .require or .fail; the whole traceback: labs check --json.",
+        )
+        for check in result.checks
+        if check.state is State.OUR_FAULT
+    ]
+
+
+def last_line(check: CheckResult) -> str:
+    lines = (check.traceback or check.because or "no traceback").strip().splitlines()
+    return lines[-1].strip() if lines else "no traceback"
+
+
+def shown(result: LabResult) -> str:
+    """How far a folder got, in a few words."""
+    return f"{result.earned} of {result.possible} points, reads “{result.state}”"
