@@ -190,7 +190,7 @@ def test_a_sound_lab_passes_all_ten_gates(root: Path) -> None:
     verdict = verdict_of(root)
     assert offences(verdict) == []
     assert len(verdict.gates) == 10
-    assert verdict.gradings == 1 + 2 + 2 + 4 * 2 + 3
+    assert verdict.gradings == 1 + 2 + 2 + 4 + 3
 
 
 def test_gradings_run_side_by_side(root: Path) -> None:
@@ -530,7 +530,7 @@ def test_a_check_that_was_only_slow_among_others_is_timed_again_alone(root: Path
 
     class Contended(StandIn):
         def grade(self, lab: Lab, folder: Path, seed: int | None = None) -> LabResult:
-            self.at_once = 2 if len(self.graded) < 16 else 0
+            self.at_once = 2 if len(self.graded) < 12 else 0
             return super().grade(lab, folder, seed)
 
     verdict = verdict_of(root, Contended())
