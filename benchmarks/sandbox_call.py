@@ -51,7 +51,9 @@ def first_answer(grader: Grader, folder: Path, module: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     rng = np.random.default_rng(1)
@@ -77,8 +79,14 @@ def main() -> None:
                 note("scalar, direct call", seconds(lambda: space["same"](1), 10_000))
                 note("scalar, sandboxed call", seconds(lambda work=work: work.call("plain.py:same", 1), 200))
                 note("1M rows × 8, direct call", seconds(lambda: space["first"](frame), 200))
-                note("1M rows × 8, sandboxed call", seconds(lambda work=work: work.call("plain.py:first", frame), 1))
-                note("1M rows × 8, there and back", seconds(lambda work=work: work.call("plain.py:same", frame), 1))
+                note(
+                    "1M rows × 8, sandboxed call",
+                    seconds(lambda work=work: work.call("plain.py:first", frame), 1),
+                )
+                note(
+                    "1M rows × 8, there and back",
+                    seconds(lambda work=work: work.call("plain.py:same", frame), 1),
+                )
                 note("1M rows × 8, a copy in memory", seconds(frame.copy, 3))
                 work.close()
     print(f"median of {rounds} rounds; warm: {', '.join(WARM)}\n")

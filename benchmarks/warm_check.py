@@ -64,7 +64,9 @@ warm = ["numpy", "sklearn.ensemble"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as name:
@@ -79,7 +81,16 @@ def main() -> None:
             (folder / "model.py").write_text(LEARNER)
         (plain / "test_plain.py").write_text(PLAIN)
         lab = read_lab(lab_folder)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--disable-plugin-autoload", str(plain)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--disable-plugin-autoload",
+            str(plain),
+        ]
         env = {**os.environ, "OMP_NUM_THREADS": "1"}  # as in the sandbox
         warm_times, plain_times = [], []
         with Grader(root, warm=lab.warm) as grader:
@@ -95,8 +106,12 @@ def main() -> None:
                 plain_times.append(time.perf_counter() - started)
     ratios = [warm / cold for warm, cold in zip(warm_times, plain_times, strict=True)]
     print(f"median of {rounds} rounds, in turn\n")
-    print(f"warm check        {statistics.median(warm_times) * 1e3:9.1f} ms   (min {min(warm_times) * 1e3:.1f})")
-    print(f"plain pytest      {statistics.median(plain_times) * 1e3:9.1f} ms   (min {min(plain_times) * 1e3:.1f})")
+    print(
+        f"warm check        {statistics.median(warm_times) * 1e3:9.1f} ms   (min {min(warm_times) * 1e3:.1f})"
+    )
+    print(
+        f"plain pytest      {statistics.median(plain_times) * 1e3:9.1f} ms   (min {min(plain_times) * 1e3:.1f})"
+    )
     print(f"ratio             {statistics.median(ratios):9.3f}      (1/{1 / statistics.median(ratios):.1f})")
 
 

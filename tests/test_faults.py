@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a learner's work ends in a clear finding; nothing survives it; nothing is "our fault"."""
+"""Whatever is wrong with a learner's work ends in a clear finding; nothing survives it; nothing is "our fault"."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ BROKEN = {
     "infinite loop": ("def add(a, b):\n    while True: pass\n", "no result", "loop"),
     "infinite loop at import": ("while True: pass\n", "no result", "loop"),
     "sys.exit at import": ("import sys\nsys.exit(0)\n", "SystemExit", "at sums.py:2"),
-    "os._exit in a call": ("import os\ndef add(a, b):\n    os._exit(0)\n", "the process ended: exit status 0", "Return"),
+    "os._exit in a call": (
+        "import os\ndef add(a, b):\n    os._exit(0)\n", "the process ended: exit status 0", "Return",
+    ),
     "os._exit at import": ("import os\nos._exit(0)\n", "the process ended: exit status 0", "Return"),
     "8 GiB": ("def add(a, b):\n    x = bytearray(8 * 2**30)\n    return a + b\n", "MemoryError", ""),
     "memory in small steps": (
@@ -81,7 +83,9 @@ BROKEN = {
     "killed by itself": (
         "import os, signal\ndef add(a, b):\n    os.kill(os.getpid(), signal.SIGKILL)\n", "SIGKILL", "Return",
     ),
-    "closes everything": ("import os\ndef add(a, b):\n    os.closerange(0, 4096)\n    return a + b\n", "the process ended", ""),
+    "closes everything": (
+        "import os\ndef add(a, b):\n    os.closerange(0, 4096)\n    return a + b\n", "the process ended", "",
+    ),
     "segfault": ("import ctypes\ndef add(a, b):\n    ctypes.string_at(0)\n", "SIGSEGV", ""),
     "binary": (b"\x7fELF\x00\x01\xff\xfe" * 100, "SyntaxError", ""),
     "not UTF-8": ("X = 'caf\xe9'\ndef add(a, b):\n    return a + b\n".encode("latin-1"), "SyntaxError", ""),
@@ -257,7 +261,8 @@ def needs_a_tool(work):
         "no checks": "x = 1\n",
         "broken import": "import no_such_thing\n",
         "a plain assert": (
-            'from labs.checks import check\n\n\n@check(points=4)\ndef wrong(work):\n    """wrong"""\n    assert 1 == 2\n'
+            "from labs.checks import check\n\n\n@check(points=4)\ndef wrong(work):\n"
+            '    """wrong"""\n    assert 1 == 2\n'
         ),
         "ends the judge": (
             "import os\nfrom labs.checks import check\n\n\n@check(points=4)\ndef dies(work):\n"

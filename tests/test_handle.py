@@ -281,14 +281,14 @@ def test_a_service_over_http(work: Work) -> None:
 
 def test_a_service_that_dies_says_its_last_line(work: Work) -> None:
     service = work.serve("web.py:app")
-    with pytest.raises(Mismatch, match="the service ended .exit status 3.: dying words"):
+    with pytest.raises(Mismatch, match=r"the service ended .exit status 3.: dying words"):
         service.get("/die")
     assert not service.alive
     assert work.serve("web.py:app").get("/ok").status == 200, "the next use starts it again"
 
 
 def test_a_service_that_does_not_start(work: Work) -> None:
-    with pytest.raises(Mismatch, match="RuntimeError: no model here at no_start.py:1"):
+    with pytest.raises(Mismatch, match=r"RuntimeError: no model here at no_start.py:1"):
         work.serve("no_start.py:app")
     with pytest.raises(Mismatch, match="has no `application`"):
         work.serve("web.py:application")
