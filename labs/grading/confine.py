@@ -10,6 +10,7 @@ Sources: landlock(7), seccomp(2), capabilities(7), getrlimit(2); the denied call
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
@@ -86,6 +87,15 @@ def rung(layers: Mapping[str, str]) -> str:
     if {"limits", "landlock", "seccomp"} <= held:
         return "sealed" if "namespaces" in held else "locked"
     return "separate user" if {"limits", "separate user"} <= held else "open"
+
+
+def prepare() -> None:
+    """Once, in the warm parent: landlockpy looks up the C library with a subprocess, which costs time, and which a
+    process that has just made a pid namespace must not start."""
+    with contextlib.suppress(Exception):
+        import landlockpy
+
+        landlockpy.abi_version()
 
 
 def needs_stranger(allowed: Sequence[str]) -> bool:

@@ -56,13 +56,13 @@ def keep(conn: socket.socket, request: dict[str, Any], control: socket.socket) -
     except OSError as error:
         wire.send(conn, {"broken": f"cannot lay out the work folder: {error}"})
         return
-    floor = _anonymous_mb(os.getpid())
     pid = os.fork()
     if pid == 0:
         conn.close()
         os._exit(caretake(control, request, namespaces=state))
     control.close()
     try:
+        floor = _anonymous_mb(os.getpid())
         _watch(conn, pid, request["limits"], floor, None if kernel_ok else box)
     finally:
         _end(pid)

@@ -22,6 +22,7 @@ import warnings
 from typing import Any
 
 from labs.grading import kernel, wire
+from labs.grading.confine import prepare
 
 ALWAYS = (
     "labs.grading.caretaker",
@@ -38,6 +39,7 @@ def main(argv: list[str]) -> int:
     life = socket.socket(fileno=int(argv[1]))
     session, modules = argv[2], argv[3:]
     _import((*ALWAYS, *modules))
+    prepare()
     sys.modules["__main__"] = types.ModuleType(
         "__main__"
     )  # else a spawned grandchild would run this file again
