@@ -11,7 +11,8 @@ import pytest
 
 from labs.catalog import Limits
 from labs.grading import Grader
-from labs.grading.evidence import Mismatch, NotStarted
+from labs.grading.documents import Document
+from labs.grading.evidence import Answer, Mismatch, NotStarted, Reply
 from labs.grading.handle import Work
 
 FILES = {
@@ -346,3 +347,29 @@ def test_a_message_names_what_was_done(work: Work) -> None:
     assert finding.wanted == "0"
     assert finding.got == '{"a": [1, 2, 3], "b": 2}'
     assert finding.next == "Look again."
+
+
+HOSTILE_JSON = (
+    b"[" * 100_000 + b"]" * 100_000,
+    b'{"a":' * 500 + b"1" + b"}" * 500,
+    b"9" * 10_000,
+    b"\xff",
+    b"",
+)
+
+
+@pytest.mark.parametrize(
+    "body", HOSTILE_JSON, ids=["deep lists", "deep objects", "huge number", "no text", "nothing"]
+)
+def test_hostile_json_fails_the_check_and_not_the_grader(body: bytes) -> None:
+    with pytest.raises(Mismatch):
+        Reply("GET /", status=200, body=body).json()
+    with pytest.raises(Mismatch):
+        Document("read x", path="x", bytes=body).json()
+
+
+def test_a_number_that_no_float_holds_is_not_close() -> None:
+    with pytest.raises(Mismatch):
+        Answer("f()", value=10**400).expect(approx=1.0)
+    with pytest.raises(Mismatch):
+        Answer("f()", value=[10**400]).expect(approx=[math.nan])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import sqlite3
 import tempfile
 from dataclasses import dataclass
 from typing import Any
 
-from labs.grading.compare import shorten
+from labs.grading.compare import parse_json, shorten
 from labs.grading.evidence import Evidence
 
 
@@ -42,7 +41,7 @@ class Document(Evidence):
     def json(self) -> Any:
         text = self.text()
         try:
-            return json.loads(text)
+            return parse_json(text)
         except ValueError as error:
             self.fail(wanted=f"JSON in `{self.path}`", got=f"{error}", hint="Write it with `json.dump`.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -14,6 +13,7 @@ from labs.grading.compare import (
     exit_words,
     is_kind,
     names,
+    parse_json,
     same,
     shorten,
     show,
@@ -139,7 +139,7 @@ class Reply(Evidence):
 
     def json(self, hint: str = "Reply with a JSON body.") -> Any:
         try:
-            return json.loads(self.body)
+            return parse_json(self.body)
         except ValueError:
             self.fail(wanted="a JSON body", got=self._said(), hint=hint)
 

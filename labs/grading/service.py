@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from labs.grading import wire
-from labs.grading.compare import exit_words, shorten, show
+from labs.grading.compare import exit_words, parse_json, shorten, show
 from labs.grading.evidence import Evidence, Finished, Mismatch, Raised, Reply, raised
 from labs.grading.load import Load, burst
 from labs.grading.running import Running
@@ -211,7 +211,7 @@ def describe(method: str, path: str, body: bytes | None) -> str:
     if len(body) > 4096:
         return f"{method} {path} with a body of {len(body):,} bytes"
     try:
-        return f"{method} {path} {shorten(show(jsonlib.loads(body)), SHOWN_BODY)}"
+        return f"{method} {path} {shorten(show(parse_json(body)), SHOWN_BODY)}"
     except ValueError:
         return f"{method} {path} {shorten(body.decode('utf-8', 'replace'), SHOWN_BODY)}"
 
