@@ -18,7 +18,7 @@ def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text from a learner's side.
 
     Raises:
-        ValueError: no JSON, or nested more than MAX_DEPTH deep: nobody's contract asks for that, and it ends recursions.
+        ValueError: no JSON, or nested more than MAX_DEPTH deep, which no contract asks for.
     """
     try:
         value = json.loads(text)
