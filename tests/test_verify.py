@@ -705,6 +705,12 @@ def test_blocks_below_a_step_are_commands_too() -> None:
     assert [(c.text, c.shown) for c in commands_of(text)] == [("a", ("  b",)), ("d", ())]
 
 
+def test_a_second_prompt_continues_a_command() -> None:
+    (command,) = commands_of("```console\n$ python -c '\n> print(1)\n> print(2)'\n1\n2\n```\n")
+    assert command.text == "python -c '\nprint(1)\nprint(2)'"
+    assert command.shown == ("1", "2")
+
+
 def test_commands_go_over_lines_and_into_here_documents() -> None:
     text = "```console\n$ a \\\n> b\nshown\n$ cat <<END\n> x\nEND\n$ c  # exits 12\n```\n```text\n$ d\n```\n"
     commands = list(commands_of(text))

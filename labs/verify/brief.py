@@ -80,7 +80,7 @@ def _commands(block: _Block) -> Iterator[Command]:
             exits = EXITS.search(line)
             text = line[2 : exits.start() if exits else None]
             current = Command(number, text, int(exits[1]) if exits else 0)
-        elif current and not current.shown and _continues(current.text):
+        elif current and not current.shown and (line.startswith("> ") or _continues(current.text)):
             text = f"{current.text}\n{line.removeprefix('> ')}"
             current = Command(current.line, text, current.exits)
         elif current:
