@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from labs.world import World
 
@@ -89,7 +90,8 @@ def train(seed: int) -> Trained:
     frame, is_fraud = training_days(seed, rng)
     frame["channel"] = frame["channel"].map({channel: code for code, channel in enumerate(channels)})
     rows = frame[list(features)].to_numpy(dtype=np.float32)
-    trees = new_trees().fit(rows, is_fraud)
+    with threadpool_limits(1):  # more threads fight for busy cores: a fit of half a second can take a minute
+        trees = new_trees().fit(rows, is_fraud)
     day = pd.Timestamp("2026-01-06") + pd.Timedelta(days=int(rng.integers(300)))
     threshold = round(float(np.quantile(trees.predict_proba(rows)[:, 1], 0.9)), 4)
     return Trained(trees, f"fraud-{day:%Y%m%d}-{rng.bytes(3).hex()}", features, channels, threshold)
