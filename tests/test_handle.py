@@ -119,6 +119,19 @@ async def echo(body: dict):
     "talk.sh": '#!/usr/bin/env bash\nset -eu\nread -r line\necho "$line $1"\necho oops >&2\nexit 3\n',
     "todo.sh": "#!/usr/bin/env bash\nexit 75\n",
     "eat.py": "x = bytearray(b'x') * (300 * 2**20)\nimport time; time.sleep(1)\n",
+    "share.py": """
+import os, time
+held = bytearray(b"x") * (300 * 2**20)
+for _ in range(5):
+    if os.fork() == 0:
+        time.sleep(0.6)
+        os._exit(0)
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        break
+""",
     "loop.py": "while True: pass\n",
     "spam.py": "while True: print('x' * 1000)\n",
 }
@@ -254,6 +267,10 @@ def test_limits_end_a_command_and_say_which(work: Work) -> None:
     assert fine.killed == ""
     assert 290 < fine.peak_mb < 600
     assert work.run("python3", "-c", "print(1)").peak_mb < 100, "a new run starts its peak anew"
+
+
+def test_memory_that_processes_share_counts_once(work: Work) -> None:
+    assert work.run("python3", "share.py", memory_mb=600).killed == ""
 
 
 def test_a_process_that_keeps_running(work: Work) -> None:

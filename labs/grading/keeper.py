@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,7 @@ def keep(conn: socket.socket, request: dict[str, Any], control: socket.socket) -
         os._exit(caretake(control, request, namespaces=state))
     control.close()
     try:
-        floor = _anonymous_mb(os.getpid())
-        _watch(conn, pid, request["limits"], floor, None if kernel_ok else box)
+        _watch(conn, pid, request["limits"], None if kernel_ok else box)
     finally:
         _end(pid)
         if not kernel_ok:
@@ -112,7 +112,7 @@ def _give_away(box: Path) -> None:
             os.chown(path, STRANGER_UID, STRANGER_UID, follow_symlinks=False)
 
 
-def _watch(conn: socket.socket, pid: int, limits: dict[str, Any], floor: float, box: Path | None) -> None:
+def _watch(conn: socket.socket, pid: int, limits: dict[str, Any], box: Path | None) -> None:
     """Poll until the judge is gone, the caretaker has ended, or a limit is hit (told to the judge first)."""
     poll = select.poll()
     poll.register(conn, select.POLLIN)
@@ -126,7 +126,9 @@ def _watch(conn: socket.socket, pid: int, limits: dict[str, Any], floor: float, 
             return
         started = time.monotonic()
         processes = _descendants(pid)
-        used = sum(_used_mb(process, floor) for process in processes)
+        used = _used_mb(processes, _resident_mb)
+        if used > seen.limit_mb:
+            used = _used_mb(processes, _proportional_mb)
         seen.peak_mb = max(seen.peak_mb, used)
         reason = ""
         if used > seen.limit_mb:
@@ -179,10 +181,14 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def _used_mb(pid: int, floor: float) -> float:
-    """Memory of one process. A fork shares what the warm parent imported; that part (`floor`) is not the learner's."""
-    used = _anonymous_mb(pid)
-    return max(0.0, used - floor) if _is_a_fork(pid) else used
+def _used_mb(processes: list[int], measure: Callable[[int], float]) -> float:
+    """Memory of all processes. A fork shares what the warm parent imported, as we do; that is not the learner's."""
+    floor = measure(os.getpid()) if processes else 0.0
+    total = 0.0
+    for pid in processes:
+        used = measure(pid)
+        total += max(0.0, used - floor) if _is_a_fork(pid) else used
+    return total
 
 
 def _is_a_fork(pid: int) -> bool:
@@ -191,23 +197,31 @@ def _is_a_fork(pid: int) -> bool:
     return False
 
 
-def _anonymous_mb(pid: int) -> float:
-    """Proportional anonymous, shared and swapped memory in MiB, from /proc/PID/smaps_rollup (proc(5))."""
+def _resident_mb(pid: int) -> float:
+    """Anonymous, shared and swapped memory in MiB, cheaply: pages that processes share count for each of them."""
     if not kernel.LINUX:
         import psutil
 
         with contextlib.suppress(psutil.Error):
             return float(psutil.Process(pid).memory_info().rss) / 2**20
         return 0.0
-    total = 0
+    return _sum_of(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:", "VmSwap:"))
+
+
+def _proportional_mb(pid: int) -> float:
+    """The same with shared pages divided by their sharers (proc(5)). It walks all page tables: only when it matters."""
+    if not kernel.LINUX:
+        return _resident_mb(pid)
+    return _sum_of(f"/proc/{pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:", "SwapPss:"))
+
+
+def _sum_of(path: str, fields: tuple[str, ...]) -> float:
+    """The sum in MiB of some `name: number kB` lines of a file; 0 when the process has gone."""
     try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        lines = Path(path).read_text().splitlines()
     except OSError:
         return 0.0
-    for line in text.splitlines():
-        if line.startswith(("Pss_Anon:", "Pss_Shmem:", "SwapPss:")):
-            total += int(line.split()[1])
-    return total / 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith(fields)) / 1024
 
 
 def _size_mb(folder: Path) -> float:
