@@ -46,6 +46,8 @@ slot = ModelSlot(Path(os.environ.get("MODEL_PATH", "fraud.onnx")))
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     loading = asyncio.create_task(slot.keep_trying())
+    while slot.model is None and slot.reason == "model_loading":  # long enough, surely
+        await asyncio.sleep(0.01)
     yield
     loading.cancel()  # on SIGTERM uvicorn gets here after the last reply has left
 
