@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from faulty import make_lab, make_work
+from faulty import LAB_TOML, make_lab, make_work
 
 from labs.grading import Grader
 from labs.grading.canaries import ORDER, Canary, Flight, fly
@@ -112,21 +112,22 @@ def test_a_learner_sees_nothing_of_the_callers_environment(
     assert adds.finding.got == '["DO_NOT_TRACK"]'
 
 
-SEARCH = """
+SEED = 703_118_224_661  # like no number that a command line holds for another reason
+SEARCH = f"""
 import sys
 
 
 def add(a, b):
-    seen = [path for path in sys.path]
-    held = " ".join(open("/proc/self/cmdline").read().split("\\0")) if sys.platform == "linux" else ""
-    return "11" in held.split() or any("checks" in path for path in seen)
+    held = open("/proc/self/cmdline").read() if sys.platform == "linux" else ""
+    return [place for place in [held, *sys.path] if "{SEED}" in place or "01_sums" in place]
 """
 
 
 def test_the_seed_is_on_no_command_line_and_the_checks_on_no_path(tmp_path: Path) -> None:
-    lab = make_lab(tmp_path / "course")
+    lab = make_lab(tmp_path / "course", toml=LAB_TOML.replace("seed = 11", f"seed = {SEED}"))
+    assert lab.seed == SEED
     with Grader(tmp_path) as grader:
         result = grader.grade(lab, make_work(tmp_path / "work", sums_py=SEARCH))
     finding = result.checks[0].finding
     assert finding is not None
-    assert finding.got == "false"
+    assert finding.got == "[]"
