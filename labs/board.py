@@ -9,7 +9,7 @@ from typing import Any
 from labs.catalog import Lab, Stage
 from labs.desk import Desk
 from labs.errors import LabsError
-from labs.results import State
+from labs.machine import real_words
 
 SCHEMA_VERSION = 1
 MARKS = {
@@ -24,15 +24,21 @@ WIDE = 112
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a learner stands in one lab. `state` is "not started", "started" or "passed"."""
+    """Where a learner stands in one lab. `state` is "not started", "started" or "passed".
+
+    `lacking` says in words what real things the rest of a passed lab's points would need.
+    """
 
     lab: Lab
     state: str
     earned: int | None = None
     since: float = 0.0
+    lacking: str = ""
 
     @property
     def words(self) -> str:
+        if self.state == "passed" and self.lacking:
+            return f"passed, {self.earned} of {self.lab.points} points: the rest needs {self.lacking}"
         if self.state == "started" and self.earned is not None:
             return f"{self.earned} of {self.lab.points} points"
         return self.state
@@ -141,5 +147,5 @@ def _standing(desk: Desk, lab: Lab) -> Standing:
     result = progress.result
     if result is None:
         return Standing(lab, "started", since=progress.started)
-    passed = result.state is State.PASSED
-    return Standing(lab, "passed" if passed else "started", result.earned, progress.started)
+    state = "passed" if result.passed_here else "started"
+    return Standing(lab, state, result.earned, progress.started, real_words(result.lacking))

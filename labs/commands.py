@@ -11,6 +11,7 @@ from labs import __version__, board, catalog, lessons, practice
 from labs.catalog import Catalog
 from labs.desk import shown, sit_down
 from labs.errors import LabsError
+from labs.machine import EMBEDDED, LOCAL, known
 
 
 class Teaching(TyperCommand):
@@ -131,6 +132,10 @@ def check(
         typer.Option(min=1, metavar="N", help="Draw the data from another seed.", show_default=False),
     ] = None,
     solution: Annotated[bool, typer.Option("--solution", help="Check our solution, not your work.")] = False,
+    tier: Annotated[
+        str,
+        typer.Option(metavar="TIER", help="local: with the real things found here; embedded: without them."),
+    ] = LOCAL,
 ) -> None:
     """Check your work, and say what to mend first.
 
@@ -154,9 +159,9 @@ def check(
             raise LabsError(f"No lab of {', '.join(names)} is written yet.", "See what is: labs list")
         chosen = chosen or (desk.current(),)
         if watch:
-            practice.watch(desk, chosen, seed)
+            practice.watch(desk, chosen, seed, known(tier))
         else:
-            raise typer.Exit(practice.check(desk, chosen, seed, as_json, solution))
+            raise typer.Exit(practice.check(desk, chosen, seed, as_json, solution, known(tier)))
 
 
 @app.command(cls=Teaching)
@@ -250,6 +255,9 @@ def verify(
     write: Annotated[
         bool, typer.Option("--write", help="Write the mistakes' expected.txt; then read them.")
     ] = False,
+    tier: Annotated[
+        str, typer.Option(metavar="TIER", help="embedded, or local: with the real things of this machine.")
+    ] = EMBEDDED,
 ) -> None:
     """For authors: prove that a lab grades rightly.
 
@@ -263,7 +271,8 @@ def verify(
     """
     from labs.verify import main as verify_labs
 
-    raise typer.Exit(verify_labs(tuple(names or ()), fresh=fresh, write=write, root=catalog.ROOT))
+    code = verify_labs(tuple(names or ()), fresh=fresh, write=write, root=catalog.ROOT, tier=known(tier))
+    raise typer.Exit(code)
 
 
 @app.command(cls=Teaching)

@@ -44,7 +44,7 @@ def hint(desk: Desk, lab: Lab, name: str | None) -> None:
         result = progress.result
         if result is None:
             raise LabsError("A hint needs a result to start from.", f"First: labs check {lab.slug}")
-        if result.state is State.PASSED:
+        if result.passed_here:
             print(f"Everything in {lab.slug} passed: there is nothing to hint at.")
             return
         name = _first_open(result)

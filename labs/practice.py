@@ -25,8 +25,10 @@ TICK_MS = 500
 class Session:
     """One grader, kept warm, over any number of checks. Leaving it ends every process."""
 
-    def __init__(self, desk: Desk, labs: Sequence[Lab], seed: int | None, quiet: bool = False) -> None:
-        self.desk, self.labs, self.seed = desk, labs, seed
+    def __init__(
+        self, desk: Desk, labs: Sequence[Lab], seed: int | None, tier: str, quiet: bool = False
+    ) -> None:
+        self.desk, self.labs, self.seed, self.tier = desk, labs, seed, tier
         self.screen = desk.out if desk.out.is_terminal and not quiet else desk.err
         self.stack = ExitStack()
         self.grader: Grader | None = None
@@ -45,7 +47,9 @@ class Session:
                 )  # takes a moment: the learner already sees that something happens
 
                 warm = sorted({module for one in self.labs for module in one.warm})
-                self.grader = self.stack.enter_context(Grader(self.desk.catalog.root, warm=warm, cold=False))
+                self.grader = self.stack.enter_context(
+                    Grader(self.desk.catalog.root, warm=warm, tier=self.tier)
+                )
             return self.grader.grade(lab, folder.resolve(), seed=self.seed, watcher=watcher)
 
     def practise(self, lab: Lab) -> LabResult:
@@ -55,11 +59,11 @@ class Session:
         return result
 
 
-def check(desk: Desk, labs: Sequence[Lab], seed: int | None, as_json: bool, solution: bool) -> int:
+def check(desk: Desk, labs: Sequence[Lab], seed: int | None, as_json: bool, solution: bool, tier: str) -> int:
     """Grade each lab once; the exit code."""
     results: list[LabResult] = []
     waiting: list[Lab] = []
-    with Session(desk, labs, seed, quiet=as_json) as session:
+    with Session(desk, labs, seed, tier, quiet=as_json) as session:
         for lab in labs:
             if solution:
                 results.append(session.grade(lab, lab.solution))
@@ -79,13 +83,13 @@ def check(desk: Desk, labs: Sequence[Lab], seed: int | None, as_json: bool, solu
     return exit_code([*(result.state for result in results), *(State.NOT_STARTED for _ in waiting)])
 
 
-def watch(desk: Desk, labs: Sequence[Lab], seed: int | None) -> None:
+def watch(desk: Desk, labs: Sequence[Lab], seed: int | None, tier: str) -> None:
     """Grade now and after every save, until Ctrl-C.
 
     Raises:
         LabsError: a lab has no folder (any more).
     """
-    with Session(desk, labs, seed) as session:
+    with Session(desk, labs, seed, tier) as session:
         for touched in _saves(desk, labs):
             for lab in touched:
                 try:
@@ -157,6 +161,6 @@ def _as_json(results: Sequence[LabResult], waiting: Sequence[Lab]) -> str:
 
 
 def _total(desk: Desk, labs: Sequence[Lab], results: Sequence[LabResult]) -> None:
-    passed = sum(result.state is State.PASSED for result in results)
+    passed = sum(result.passed_here for result in results)
     earned, possible = sum(result.earned for result in results), sum(lab.points for lab in labs)
     desk.out.print(f"{passed} of {len(labs)} labs passed · {earned} of {possible} points")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labs.errors import LabsError
-from labs.results import LabResult, State
+from labs.results import LabResult
 from labs.workspace import Workspace, plainly, write_whole
 
 SCHEMA_VERSION = 1
@@ -65,7 +65,7 @@ class Store:
 
     def checked(self, result: LabResult) -> None:
         before = self.read(result.lab)
-        passed = before.passed or (time.time() if result.state is State.PASSED else 0.0)
+        passed = before.passed or (time.time() if result.passed_here else 0.0)
         started = before.started or time.time()
         self.write(result.lab, replace(before, started=started, passed=passed, result=result))
 

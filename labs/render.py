@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labs.machine import real_words
 from labs.results import CheckResult, Finding, LabResult, State
 
 if TYPE_CHECKING:
@@ -174,13 +175,20 @@ def _last(result: LabResult) -> str:
         case State.NOT_STARTED:
             return f"Read the brief, write the first part, then: `{again}`"
         case State.COULD_NOT_CHECK:
-            return "What ran passed. What this machine lacks for the rest: `labs doctor`"
+            return _passed_but(result)
         case State.OUR_FAULT:
             return f"Something of ours broke. Please report what this prints: `{again} --json`"
         case State.FAILED:
             first = _in_full(result)
             word = "Mend" if first and first.state is State.FAILED else "Go on with"
             return f"{word} what is explained above, then: `{again}`"
+
+
+def _passed_but(result: LabResult) -> str:
+    if not result.passed_here:
+        return "What ran passed. What this machine lacks for the rest: `labs doctor`"
+    rest = real_words(result.lacking)
+    return f"Passed, as far as this machine can tell. The rest needs {rest}. Next: `labs list`"
 
 
 def _as_text(line: Line) -> str:

@@ -40,7 +40,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The outcome of one check. `because` says why it could not be checked; `traceback` is ours, not the learner's."""
+    """The outcome of one check. `because` says why it could not be checked; `traceback` is ours, not the learner's.
+
+    `lacks` names the real thing (a Docker engine, say) without which the check cannot run, if that is the reason.
+    """
 
     name: str
     title: str
@@ -51,6 +54,7 @@ class CheckResult:
     traceback: str = ""
     output: str = ""
     seconds: float = 0.0
+    lacks: str = ""
 
     @property
     def earned(self) -> int:
@@ -99,6 +103,17 @@ class LabResult:
         if State.FAILED in states or State.NOT_STARTED in states:
             return State.FAILED
         return State.COULD_NOT_CHECK if State.COULD_NOT_CHECK in states else State.PASSED
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The real things that this machine would need for the checks that could not run."""
+        return tuple(dict.fromkeys(check.lacks for check in self.checks if check.lacks))
+
+    @property
+    def passed_here(self) -> bool:
+        """Everything passed that can be checked without the real things in `lacking`."""
+        states = {check.state for check in self.checks if not check.lacks}
+        return states == {State.PASSED}
 
     def to_json(self) -> str:
         body: dict[str, Any] = {"schema": SCHEMA_VERSION, **asdict(self)}

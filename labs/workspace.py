@@ -20,7 +20,7 @@ from labs.catalog import Lab
 from labs.errors import LabsError
 
 NOT_COPIED = {"__pycache__", ".pytest_cache", ".DS_Store"}
-VARIANT_ONLY = {"expected.txt", "removed.txt"}
+VARIANT_ONLY = {"expected.txt", "expected.local.txt", "removed.txt"}
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ OUTCOMES = {
 
 
 class Grader:
-    def __init__(self, root, warm=(), cold=False):
-        assert root == COURSE and list(warm) == ["json"] and cold is False
+    def __init__(self, root, warm=(), tier="local"):
+        assert root == COURSE and list(warm) == ["json"] and tier == "local"
 
     def __enter__(self):
         return self

@@ -11,6 +11,7 @@ from labs import catalog as catalogs
 from labs import verify
 from labs.errors import LabsError
 from labs.grading import Grader
+from labs.machine import EMBEDDED
 
 MALFORMED: dict[Path, LabsError] = {}
 COURSE = catalogs.load(catalogs.ROOT, MALFORMED)
@@ -20,7 +21,7 @@ COURSE = catalogs.load(catalogs.ROOT, MALFORMED)
 def grader() -> Iterator[Grader]:
     """One warm parent for all labs."""
     warm = tuple(dict.fromkeys(name for lab in COURSE.labs for name in lab.warm))
-    with Grader(COURSE.root, warm=warm) as grader:
+    with Grader(COURSE.root, warm=warm, tier=EMBEDDED) as grader:
         yield grader
 
 

@@ -344,14 +344,14 @@ VIOLATIONS = {
     "feedback differs": (
         replaced("mistakes/forgets_one/expected.txt", "something else", "nothing"),
         5,
-        "mistakes/forgets_one",
+        "mistakes/forgets_one/expected.txt",
         "the feedback says",
     ),
     "feedback is cut short": (
         lambda lab: write(lab / "mistakes/forgets_one", {"expected.txt": "tidy\n"}),
         5,
-        "mistakes/forgets_one",
-        "expected.txt line 1",
+        "mistakes/forgets_one/expected.txt",
+        "line 1",
     ),
     "mistake breaks a check": (
         holding("mistakes/forgets_one/answer.txt", "one our fault\ntwo failed\n"),
@@ -625,7 +625,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     import labs.grading
 
     class Entered(StandIn):
-        def __init__(self, root: Path, warm: tuple[str, ...] = ()) -> None:
+        def __init__(self, root: Path, warm: tuple[str, ...] = (), tier: str = "embedded") -> None:
             super().__init__()
 
         def __enter__(self) -> Entered:

@@ -43,7 +43,11 @@ class NotStarted(Exception):
 
 
 class CouldNotCheck(Exception):
-    """Something that the check needs is not on this machine."""
+    """Something that the check needs is not there. `lacks` names it if it is a real thing of labs.machine."""
+
+    def __init__(self, because: str, lacks: str = "") -> None:
+        super().__init__(because)
+        self.lacks = lacks
 
 
 @dataclass

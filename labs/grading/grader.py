@@ -26,10 +26,11 @@ from labs.grading import collect, wire
 from labs.grading.confine import LAYERS, rung
 from labs.grading.sandbox import Place
 from labs.grading.trust import lower, proven
+from labs.machine import EMBEDDED, LOCAL
 from labs.results import CheckResult, Isolation, LabResult, State, check_from_dict
 
 JUDGE_SECONDS = 1200
-KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SYSTEMROOT")
+KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SYSTEMROOT", "DOCKER_HOST", "DOCKER_CONTEXT")
 
 
 class Watcher(Protocol):
@@ -49,7 +50,8 @@ class Grader:
         cold: import nothing ahead. The same results, more slowly; the only way on macOS, where a fork after imports
             is not safe.
         allowed: the isolation layers to try; fewer only to test a lower rung.
-        tier: what the services are; reported with every result.
+        tier: "local" uses real things (labs.machine) where they answer; "embedded" leaves them out, so that feedback
+            is the same on every machine. A result says which was reached.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class Grader:
         warm: Iterable[str] = (),
         cold: bool = False,
         allowed: Sequence[str] = LAYERS,
-        tier: str = "embedded",
+        tier: str = LOCAL,
     ) -> None:
         self.root = root
         self.tier = tier
@@ -156,7 +158,7 @@ class Grader:
         staged = self.session / f"work-{next(self._numbers)}"
         notes = collect.stage(folder, staged) + shadows(staged)
         try:
-            checks, layers = self._judge(lab, staged, lab.seed if seed is None else seed, watcher)
+            checks, layers, tier = self._judge(lab, staged, lab.seed if seed is None else seed, watcher)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
         with self._lock:
@@ -166,7 +168,7 @@ class Grader:
             seed=lab.seed if seed is None else seed,
             hidden_seed=seed is not None and seed != lab.seed,
             checks=tuple(checks),
-            tier=self.tier,
+            tier=tier,
             isolation=Isolation(lower(rung(layers), trusted), layers),
             notes=tuple(notes),
             seconds=round(time.monotonic() - started, 3),
@@ -175,12 +177,13 @@ class Grader:
 
     def _judge(
         self, lab: Lab, staged: Path, seed: int, watcher: Watcher | None
-    ) -> tuple[list[CheckResult], dict[str, str]]:
+    ) -> tuple[list[CheckResult], dict[str, str], str]:
         request = {
             "role": "judge",
             "checks": str(lab.checks.resolve()),
             "folder": str(staged),
             "files": list(lab.files),
+            "needs": list(lab.needs),
             "seed": seed,
             "limits": asdict(lab.limits),
             "session": str(self.session),
@@ -191,7 +194,7 @@ class Grader:
         expected: list[tuple[str, str, int]] = []
         done: dict[str, CheckResult] = {}
         layers: dict[str, str] = {}
-        trouble = ""
+        trouble, tier = "", EMBEDDED
         with socket.socket(socket.AF_UNIX) as conn:
             conn.connect(self._address)
             socket.send_fds(conn, [b"J"], [conn.fileno()])
@@ -217,9 +220,9 @@ class Grader:
                 elif "broken" in news:
                     trouble = news["broken"]
                 elif "layers" in news:
-                    layers = news["layers"]
+                    layers, tier = news["layers"], news["tier"]
                     break
-        return self._complete(lab, expected, done, trouble), layers
+        return self._complete(lab, expected, done, trouble), layers, tier
 
     def _complete(
         self, lab: Lab, expected: list[tuple[str, str, int]], done: dict[str, CheckResult], trouble: str
@@ -244,8 +247,13 @@ class Grader:
         return ""
 
     def _environment(self) -> dict[str, str]:
-        """What the warm parent, and so everything in it, sees: nothing of the caller's but the locale."""
+        """What the warm parent sees: nothing of the caller's but the locale, and which Docker engine is theirs."""
         kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
+        dockers = os.environ.get(
+            "DOCKER_CONFIG", os.path.expanduser("~/.docker")
+        )  # which engine is the user's
+        if os.path.isdir(dockers):
+            kept["DOCKER_CONFIG"] = dockers
         return {
             **kept,
             "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",

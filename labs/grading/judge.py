@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from labs import machine
 from labs.catalog import Limits
 from labs.grading import wire
 from labs.results import CheckResult, Finding, State
@@ -61,7 +62,7 @@ def judge(conn: socket.socket, request: dict[str, Any]) -> int:
         code = pytest.main(options, plugins=[plugin])
     if not plugin.announced:
         plugin.tell({"broken": f"pytest ended with {code}\n{noise.getvalue()[-6000:]}"})
-    plugin.tell({"layers": plugin.layers})
+    plugin.tell({"layers": plugin.layers, "tier": plugin.tier})
     shutil.rmtree(private, ignore_errors=True)
     return 0
 
@@ -77,6 +78,8 @@ class Plugin:
         self.layers: dict[str, str] = {}
         self.states: dict[str, State] = {}
         self.titles: dict[str, str] = {}
+        self.lacking: dict[str, str] = {}
+        self.tier = machine.EMBEDDED
         self.announced = False
         self.place = Place(request["warm"], Path(request["session"]), tuple(request["allowed"]))
 
@@ -124,12 +127,15 @@ class Plugin:
         spec = spec_of(item.function)
         assert spec is not None
         item.began = time.monotonic()
+        for need in (*self.request["needs"], *spec.needs):
+            why = machine.lacks(need, self.request["tier"])
+            if why:
+                raise CouldNotCheck(why, need if machine.is_real(need) else "")
+            if machine.is_real(need):
+                self.tier = machine.LOCAL
         for name in spec.after:
             if self.states.get(name) is not State.PASSED:
-                raise CouldNotCheck(f'needs "{self.titles.get(name, name)}"')
-        for tool in spec.needs:
-            if shutil.which(tool) is None:
-                raise CouldNotCheck(f"no {tool} on this machine")
+                raise CouldNotCheck(f'needs "{self.titles.get(name, name)}"', self.lacking.get(name, ""))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
@@ -147,13 +153,15 @@ class Plugin:
         assert spec is not None
         state, finding, because, ours, output = outcome(call.excinfo.value if call.excinfo else None)
         self.states[item.name] = state
+        lacks = getattr(call.excinfo.value, "lacks", "") if state is State.COULD_NOT_CHECK else ""
+        self.lacking[item.name] = lacks
         work = item.funcargs.get("work") if hasattr(item, "funcargs") else None
         if work is not None:
             self.layers = weakest(self.layers, work.layers)
             output = output or ("" if state is State.PASSED else work.output)
         result = CheckResult(
             item.name, self.titles[item.name], spec.points, state, finding, because, ours, output[-4000:],
-            round(time.monotonic() - item.began, 3),
+            round(time.monotonic() - item.began, 3), lacks,
         )  # fmt: skip
         self.tell({"finished": asdict(result)})
 

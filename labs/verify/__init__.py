@@ -16,6 +16,7 @@ from typing import IO
 from labs import catalog as catalogs
 from labs.catalog import Catalog, Lab
 from labs.errors import LabsError
+from labs.machine import EMBEDDED
 from labs.verify import expected, memory
 from labs.verify.case import SOLUTION, Case, Grades, Grading, Key
 from labs.verify.gates import GATES, open_gate, title
@@ -29,12 +30,12 @@ OK, OFFENDERS, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 def main(
     names: Sequence[str] = (), fresh: bool = False, write: bool = False, root: Path = catalogs.ROOT,
-    out: IO[str] | None = None,
+    out: IO[str] | None = None, tier: str = EMBEDDED,
 ) -> int:  # fmt: skip
     """`labs verify`: all labs, or those named by slug or stage. Returns the exit status."""
     report = Report(out)
     try:
-        return _main(tuple(names), fresh or in_ci(), write, root, report)
+        return _main(tuple(names), fresh or in_ci(), write, root, report, tier)
     except LabsError as error:
         report.error(error.message, error.next_step)
         return BAD_INPUT
@@ -57,38 +58,39 @@ def verify(
     *,
     fresh: bool = False,
     write: bool = False,
+    tier: str = EMBEDDED,
 ) -> Iterator[Verdict]:
     """Grade all that the labs' gates need side by side, then open the gates, lab by lab.
 
-    `grader` may be None if nothing is stale.
+    `grader` may be None if nothing is stale; it grades at `tier`.
     """
-    todo = stale(catalog, labs, fresh or write)
+    todo = stale(catalog, labs, fresh or write, tier)
     marks = {lab.slug: memory.fingerprint(lab) for lab in todo}
-    gradings = _grade(catalog, todo, grader, report, repeat=write) if grader else {}
+    gradings = _grade(catalog, todo, grader, report, write, tier) if grader else {}
     for lab in labs:
         if lab not in todo or grader is None:
             yield Verdict(lab, unchanged=True)
             continue
         began = time.monotonic()
-        case = Case(catalog, lab, gradings.get(lab.slug, {}))
+        case = Case(catalog, lab, gradings.get(lab.slug, {}), tier)
         if write:
             for diff in expected.write(case, expected.plain):
                 report.diff(diff)
                 marks[lab.slug] = memory.fingerprint(lab)
         verdict = _open_gates(_timed_alone(case, grader), report, began)
         if verdict.ok:
-            memory.remember(catalog, lab, marks[lab.slug])
+            memory.remember(catalog, lab, marks[lab.slug], tier)
         else:
-            memory.forget(catalog, lab)
+            memory.forget(catalog, lab, tier)
         yield verdict
 
 
-def stale(catalog: Catalog, labs: Sequence[Lab], fresh: bool) -> list[Lab]:
+def stale(catalog: Catalog, labs: Sequence[Lab], fresh: bool, tier: str = EMBEDDED) -> list[Lab]:
     """The labs that have changed since they last verified; with `fresh`, all."""
-    return [lab for lab in labs if fresh or not memory.remembers(catalog, lab)]
+    return [lab for lab in labs if fresh or not memory.remembers(catalog, lab, tier)]
 
 
-def _main(names: tuple[str, ...], fresh: bool, write: bool, root: Path, report: Report) -> int:
+def _main(names: tuple[str, ...], fresh: bool, write: bool, root: Path, report: Report, tier: str) -> int:
     malformed: dict[Path, LabsError] = {}
     catalog = catalogs.load(root, malformed)
     labs, refused = _chosen(catalog, names, malformed)
@@ -97,22 +99,25 @@ def _main(names: tuple[str, ...], fresh: bool, write: bool, root: Path, report: 
     if not labs and not refused:
         raise LabsError(f"There are no labs below {catalog.root}.", "Write the first: labs new")
     verdicts = []
-    with _grader(catalog, stale(catalog, labs, fresh or write), report) as grader:
-        for verdict in verify(catalog, labs, grader, report, fresh=fresh, write=write):
+    with _grader(catalog, stale(catalog, labs, fresh or write, tier), report, tier) as grader:
+        for verdict in verify(catalog, labs, grader, report, fresh=fresh, write=write, tier=tier):
             report.verdict(verdict)
             verdicts.append(verdict)
     report.summary(verdicts, len(refused))
     return OK if all(verdict.ok for verdict in verdicts) and not refused else OFFENDERS
 
 
-def _grader(catalog: Catalog, labs: Sequence[Lab], report: Report) -> AbstractContextManager[Grades | None]:
+def _grader(
+    catalog: Catalog, labs: Sequence[Lab], report: Report, tier: str
+) -> AbstractContextManager[Grades | None]:
     """A grader that is warm for all these labs; none for none, because warming up takes seconds."""
     if not labs:
         return nullcontext()
     from labs.grading import Grader
 
     report.progress("Starting the grader")
-    return Grader(catalog.root, warm=tuple(dict.fromkeys(name for lab in labs for name in lab.warm)))
+    warm = dict.fromkeys(name for lab in labs for name in lab.warm)
+    return Grader(catalog.root, warm=tuple(warm), tier=tier)
 
 
 def _chosen(
@@ -134,9 +139,9 @@ def _chosen(
 
 
 def _grade(
-    catalog: Catalog, labs: Sequence[Lab], grader: Grades, report: Report, repeat: bool
+    catalog: Catalog, labs: Sequence[Lab], grader: Grades, report: Report, repeat: bool, tier: str
 ) -> dict[str, dict[Key, Grading]]:
-    todo = [one for lab in labs for one in wanted(catalog, lab, repeat_mistakes=repeat)]
+    todo = [one for lab in labs for one in wanted(catalog, lab, repeat, tier)]
     ended = 0
 
     def done(one: Wanted, grading: Grading) -> None:
@@ -173,5 +178,6 @@ def _open_gates(case: Case, report: Report, began: float) -> Verdict:
         gates=tuple(gates),
         gradings=len(case.gradings),
         slowest_check=max((check.seconds for check in checks), default=0.0),
+        unproven=tuple(check.name for check in checks if check.lacks),
         work_seconds=time.monotonic() - began + sum(one.seconds for one in case.gradings.values()),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labs.catalog import SLUG, Lab
 from labs.hints import FENCE, HEADING, read_hints
-from labs.verify.case import Case, NotGraded, Offender
+from labs.verify.case import EXPECTED, Case, NotGraded, Offender
 from labs.verify.memory import lasting
 
 FOLDERS = ("starter", "solution", "mistakes", "alternatives", "checks")
@@ -85,16 +85,17 @@ def _variant(lab: Lab, folder: Path, kind: str) -> Iterator[Offender]:
     where = f"{kind}/{folder.name}"
     if not SLUG.fullmatch(folder.name):
         yield Offender(where, "the name is not in lower_case_with_underscores", "Rename the folder.")
-    expected = folder / "expected.txt"
-    if kind == "mistakes" and not expected.is_file():
+    expected = [folder / name for name in EXPECTED.values() if (folder / name).exists()]
+    if kind == "mistakes" and not expected:
         mend = f"Run: labs verify {lab.slug} --write, and read it as a learner."
         yield Offender(f"{where}/expected.txt", "it is not there", mend)
-    elif kind == "mistakes" and not _is_text(expected):
-        yield Offender(f"{where}/expected.txt", "it is not UTF-8 text", "Save it as UTF-8.")
-    elif kind == "alternatives" and expected.exists():
-        mend = "Delete it: an alternative passes everything."
-        yield Offender(f"{where}/expected.txt", "only a mistake has one", mend)
-    files = [path for path in lasting(folder) if path.is_file() and path.parent / path.name != expected]
+    for path in expected:
+        if kind == "alternatives":
+            mend = "Delete it: an alternative passes everything."
+            yield Offender(f"{where}/{path.name}", "only a mistake has one", mend)
+        elif not path.is_file() or not _is_text(path):
+            yield Offender(f"{where}/{path.name}", "it is not UTF-8 text", "Save it as UTF-8.")
+    files = [path for path in lasting(folder) if path.is_file() and path not in expected]
     if not files:
         mend = "Add the files that differ from the solution, or removed.txt."
         yield Offender(where, "nothing in it differs from the solution", mend)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from labs.catalog import Catalog, Lab
+from labs.machine import EMBEDDED, LOCAL
 from labs.results import CheckResult, LabResult, State
 
 SOLUTION = "solution"
 STARTER = "starter"
+EXPECTED = {EMBEDDED: "expected.txt", LOCAL: "expected.local.txt"}
 BREAKAGE = ("an empty folder", "files that are not text", "another lab's files")
 
 
@@ -63,6 +65,7 @@ class Case:
     catalog: Catalog
     lab: Lab
     gradings: Mapping[Key, Grading]
+    tier: str = EMBEDDED
 
     @property
     def other_seed(self) -> int:
@@ -89,11 +92,19 @@ class Case:
 
     @property
     def mistakes(self) -> tuple[str, ...]:
-        return tuple(f"mistakes/{folder.name}" for folder in self.lab.mistakes)
+        """Those that this tier can show to be wrong."""
+        return tuple(f"mistakes/{folder.name}" for folder in self.lab.mistakes if shows(folder, self.tier))
 
     @property
     def alternatives(self) -> tuple[str, ...]:
         return tuple(f"alternatives/{folder.name}" for folder in self.lab.alternatives)
+
+
+def shows(mistake: Path, tier: str) -> bool:
+    """Whether a check fails this mistake at this tier: with `expected.local.txt` alone, only a real thing's does."""
+    return (
+        tier == LOCAL or (mistake / EXPECTED[EMBEDDED]).exists() or not (mistake / EXPECTED[LOCAL]).exists()
+    )
 
 
 def other_seed(lab: Lab) -> int:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from labs.machine import LOCAL
 from labs.results import LabResult, State
-from labs.verify.case import Case, NotGraded
+from labs.verify.case import EXPECTED, Case, NotGraded
 from labs.workspace import write_whole
 
 ANY = "⟨any⟩"
@@ -45,7 +46,8 @@ def first_difference(expected: str, got: str) -> tuple[int, str, str] | None:
 def write(case: Case, feedback: Plain) -> list[str]:
     """Write expected.txt where the feedback differs from it; returns the diffs.
 
-    A mistake in which no check fails, or in which a check broke, is left as it is: its gate names it.
+    A mistake in which no check fails, or in which a check broke, is left as it is: its gate names it. At the local tier
+    only an expected.local.txt that is there (it may be empty) is written.
     """
     diffs = []
     for name in case.mistakes:
@@ -56,7 +58,10 @@ def write(case: Case, feedback: Plain) -> list[str]:
         states = {check.state for check in result.checks}
         if State.FAILED not in states or State.OUR_FAULT in states:
             continue
-        diff = _write_one(case.lab.folder / name / "expected.txt", feedback(result))
+        path = case.lab.folder / name / EXPECTED[case.tier]
+        if case.tier == LOCAL and not path.is_file():
+            continue
+        diff = _write_one(path, feedback(result))
         if diff:
             diffs.append(diff)
     return diffs

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from labs.catalog import Catalog, Lab
 from labs.errors import LabsError
-from labs.verify.case import BREAKAGE, SOLUTION, STARTER, Grades, Grading, Key, other_seed
+from labs.machine import EMBEDDED
+from labs.verify.case import BREAKAGE, SOLUTION, STARTER, Grades, Grading, Key, other_seed, shows
 from labs.workspace import compose
 
 NOT_TEXT = bytes(range(256)) * 8  # NUL bytes, and no valid UTF-8
@@ -34,7 +35,7 @@ class Wanted:
     build: Callable[[Path], Path]
 
 
-def wanted(catalog: Catalog, lab: Lab, repeat_mistakes: bool) -> Iterator[Wanted]:
+def wanted(catalog: Catalog, lab: Lab, repeat_mistakes: bool, tier: str = EMBEDDED) -> Iterator[Wanted]:
     """Every grading that the gates of this lab look at; folders that do not exist are left out."""
     both = (lab.seed, other_seed(lab))
     if lab.solution.is_dir():
@@ -43,7 +44,7 @@ def wanted(catalog: Catalog, lab: Lab, repeat_mistakes: bool) -> Iterator[Wanted
         for folder in lab.alternatives:
             for seed in both:
                 yield Wanted(lab, Key(f"alternatives/{folder.name}", seed), _over_solution(lab, folder))
-        for folder in lab.mistakes:
+        for folder in (one for one in lab.mistakes if shows(one, tier)):
             for again in (False, True) if repeat_mistakes else (False,):
                 key = Key(f"mistakes/{folder.name}", lab.seed, again)
                 yield Wanted(lab, key, _over_solution(lab, folder))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labs.catalog import Catalog, Lab
+from labs.machine import EMBEDDED
 from labs.workspace import write_whole
 
 PASSING = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".ipynb_checkpoints")
@@ -39,20 +40,20 @@ def fingerprint(lab: Lab) -> str:
     return digest.hexdigest()
 
 
-def remembers(catalog: Catalog, lab: Lab) -> bool:
+def remembers(catalog: Catalog, lab: Lab, tier: str = EMBEDDED) -> bool:
     """Has exactly this verified before?"""
     try:
-        body = json.loads(_path(catalog, lab).read_text(encoding="utf-8"))
+        body = json.loads(_path(catalog, lab, tier).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(body, dict) and body.get("verified") == fingerprint(lab)
 
 
-def remember(catalog: Catalog, lab: Lab, mark: str) -> None:
+def remember(catalog: Catalog, lab: Lab, mark: str, tier: str = EMBEDDED) -> None:
     """Keep that `mark` verified, unless the lab has changed since. A read-only checkout stays as it is."""
     if fingerprint(lab) != mark:
         return
-    path = _path(catalog, lab)
+    path = _path(catalog, lab, tier)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps({"lab": lab.slug, "verified": mark}))
@@ -60,15 +61,16 @@ def remember(catalog: Catalog, lab: Lab, mark: str) -> None:
         return
 
 
-def forget(catalog: Catalog, lab: Lab) -> None:
+def forget(catalog: Catalog, lab: Lab, tier: str = EMBEDDED) -> None:
     try:
-        _path(catalog, lab).unlink(missing_ok=True)
+        _path(catalog, lab, tier).unlink(missing_ok=True)
     except OSError:
         return
 
 
-def _path(catalog: Catalog, lab: Lab) -> Path:
-    return catalog.root / ".labs" / "verify" / f"{lab.slug}.json"
+def _path(catalog: Catalog, lab: Lab, tier: str) -> Path:
+    name = lab.slug if tier == EMBEDDED else f"{lab.slug}.{tier}"
+    return catalog.root / ".labs" / "verify" / f"{name}.json"
 
 
 def _add_folder(digest: hashlib._Hash, folder: Path) -> None:

@@ -26,6 +26,7 @@ class Verdict:
     unchanged: bool = False
     gradings: int = 0
     slowest_check: float = 0.0
+    unproven: tuple[str, ...] = ()  # checks that need a real thing, and were left out
     work_seconds: float = 0.0  # summed over gradings that ran side by side
 
     @property
@@ -100,6 +101,11 @@ class Report:
             self.line(f"  {'✗' if offenders else '✓'} {title}", "red" if offenders else "green")
             for line in plain_lines(offenders):
                 self.line(f"  {line}")
+        if verdict.unproven:
+            names = ", ".join(verdict.unproven)
+            self.line(
+                f"  – not proven at this tier: {names} (labs verify {verdict.lab.slug} --tier local)", "dim"
+            )
 
     def summary(self, verdicts: Sequence[Verdict], malformed: int = 0) -> None:
         self.quiet()
