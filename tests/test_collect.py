@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +76,38 @@ def test_staging_copies_plain_files_and_says_what_it_left_out(tmp_path: Path) ->
     assert not (tmp_path / "target" / "link").exists()
     assert any("`link` is a link" in note for note in notes)
     assert any("nested too deeply" in note for note in notes)
+
+
+@pytest.fixture
+def unreadable() -> Iterator[Path]:
+    """A folder in which nothing may be read by the user that the test becomes, root or not."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o777)
+    user = os.geteuid()
+    for name in ("ours.py", "theirs.py", "closed/inside.py"):
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "source" / name).write_text("x")
+    (folder / "source" / "theirs.py").chmod(0)
+    (folder / "source" / "closed").chmod(0)
+    if user == 0:
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(user)
+    (folder / "source").chmod(0o755)
+    (folder / "source" / "closed").chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_graded(unreadable: Path) -> None:
+    notes = collect.stage(unreadable / "source", unreadable / "target")
+    assert [path.name for path in (unreadable / "target").iterdir()] == ["ours.py"]
+    assert any("`theirs.py` cannot be read (Permission denied)" in note for note in notes)
+    assert any("`closed` is a folder that cannot be read" in note for note in notes)
+
+
+def test_a_folder_that_cannot_be_read_is_said(unreadable: Path) -> None:
+    notes = collect.stage(unreadable / "source" / "closed", unreadable / "target")
+    assert notes == ["your folder cannot be read (Permission denied)."]
 
 
 def test_staging_bounds_the_number_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

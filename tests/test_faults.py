@@ -238,6 +238,45 @@ def test_a_port_taken_on_the_machine_does_not_matter(grader: Grader, lab: Lab, t
     assert State.OUR_FAULT not in states(result).values()
 
 
+READ_ONLY = """
+import os, subprocess, sys
+from pathlib import Path
+from labs.catalog import read_lab
+from labs.grading import Grader
+
+course, work = Path(sys.argv[1]), Path(sys.argv[2])
+for options in (["--bind"], ["-o", "remount,ro,bind"]):
+    if subprocess.run(["mount", *options, str(course), str(course)]).returncode:
+        raise SystemExit("no mounts")
+try:
+    (course / "probe").touch()
+except OSError:
+    print("read-only", flush=True)
+lab = read_lab(course / "stage1_tests" / "01_sums")
+with Grader(course) as grader:
+    print(grader.grade(lab, work).state)
+os.environ.update(LABS_ROOT=str(course), LABS_WORK=str(work.parent))
+sys.stdout.flush()
+raise SystemExit(subprocess.run([sys.executable, "-m", "labs", "list"]).returncode)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="a private read-only mount is made with Linux's namespaces"
+)
+def test_a_read_only_checkout_grades_and_lists(tmp_path: Path) -> None:
+    lab = make_lab(tmp_path / "course")
+    work = make_work(tmp_path / "work" / lab.slug)
+    command = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+    command += [sys.executable, "-c", READ_ONLY, str(tmp_path / "course"), str(work)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if "unshare" in done.stderr or "no mounts" in done.stderr:
+        pytest.skip(f"this machine lets nobody mount: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == ["read-only", "passed"], done.stdout
+    assert "sums" in done.stdout
+
+
 def test_a_missing_tool_is_no_pass(tmp_path: Path) -> None:
     checks = """
 from labs.checks import check

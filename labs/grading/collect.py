@@ -85,8 +85,8 @@ def stage(source: Path, target: Path) -> list[str]:
     target.mkdir(parents=True, exist_ok=True)
     try:
         root = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return notes
+    except OSError as error:
+        return [f"your folder cannot be read ({error.strerror})."]
     total = count = 0
     try:
         for path, kind in _walk(root):
