@@ -218,6 +218,8 @@ def test_ctrl_c_leaves_something_that_the_next_run_finishes(checkout: Checkout) 
         env=checkout.variables(Path(sys.executable)),
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # A shell's background job, as CI may be, ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     until = time.monotonic() + 30
     while not (checkout.folder / ".venv/bin").exists() and time.monotonic() < until:
