@@ -305,6 +305,41 @@ def test_a_service_that_dies_says_its_last_line(work: Work) -> None:
     assert work.serve("web.py:app").get("/ok").status == 200, "the next use starts it again"
 
 
+STARTS_WITHOUT_ITS_MODEL = """
+import contextlib
+
+
+def load():
+    return open("no-model.onnx")
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    load()
+    yield
+
+
+from fastapi import FastAPI
+
+app = FastAPI(lifespan=lifespan)
+"""
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_a_start_up_raises_is_said_with_its_line(wait: bool, work: Work) -> None:
+    work.put("late.py", STARTS_WITHOUT_ITS_MODEL)
+    with pytest.raises(Mismatch) as failed:
+        service = work.serve("late.py:app", wait=wait)
+        service.running.wait(10)
+        service.get("/")
+    finding = failed.value.finding
+    assert finding.wanted == "an application that starts"
+    assert finding.got.startswith("FileNotFoundError: ")
+    assert "no-model.onnx" in finding.got
+    assert "late.py:6" in finding.got
+    assert "worker.py" not in failed.value.output
+
+
 def test_a_service_that_does_not_start(work: Work) -> None:
     with pytest.raises(Mismatch, match=r"RuntimeError: no model here at no_start.py:1"):
         work.serve("no_start.py:app")

@@ -75,7 +75,7 @@ class Service(Evidence):
                 Finding(self.did, f"`{self.target}`", news["missing"], "Check the names in the contract.")
             )
         if "error" in news:
-            raise raised(self.did, raised_from(news["error"]), self.log, wanted="an application that starts")
+            self._fail_raised(news["error"])
         if not news.get("up"):
             self.running.wait(2)
             self._fail_dead()
@@ -174,8 +174,14 @@ class Service(Evidence):
             Finding(did, wanted, "no reply", "Find what waits: a loop, a lock, or a slow call."), self.log
         )
 
+    def _fail_raised(self, error: dict[str, Any]) -> None:
+        raise raised(self.did, raised_from(error), self.log, wanted="an application that starts")
+
     def _fail_dead(self, did: str = "") -> None:
         ended = self.running
+        news = self._last_news()
+        if "error" in news:
+            self._fail_raised(news["error"])
         last = next((line for line in reversed(self.log.splitlines()) if line.strip()), "")
         words = limit_words(ended.killed) or exit_words(ended.status or 0)
         got = f"the service ended ({words})" + (f": {shorten(last.strip(), 160)}" if last else "")
@@ -183,6 +189,14 @@ class Service(Evidence):
             Finding(did or self.did, "a running service", got, "Start it yourself and read its output."),
             self.log,
         )
+
+    def _last_news(self) -> dict[str, Any]:
+        """What the dead service said last on its channel, which nobody may have waited for."""
+        news: Any = {}
+        with contextlib.suppress(OSError, wire.Closed, wire.WireError):
+            while self.running.channel is not None:
+                news = wire.receive(self.running.channel, 0.1)
+        return news if isinstance(news, dict) else {}
 
 
 def limit_words(killed: str) -> str:

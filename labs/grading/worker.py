@@ -6,6 +6,7 @@ Everything here runs confined, beside code that may do anything, so the judge tr
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib.util
 import os
 import socket
@@ -175,6 +176,39 @@ def _serve(uvicorn: Any, channel: socket.socket, listener: socket.socket, order:
                 wire.send(channel, {"up": not self.should_exit})
 
     config = uvicorn.Config(app, access_log=False, log_level="info", server_header=False)
+    config.load()
+    raised = _watch_lifespan(config)
     server = Server(config)
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:  # uvicorn has said why in the log
+        if raised:
+            with contextlib.suppress(OSError):
+                wire.send(channel, {"error": describe(raised[-1])})
+        return 3
     return 0 if server.started else 3
+
+
+def _watch_lifespan(config: Any) -> list[BaseException]:
+    """What the application's start-up raises, as it comes: uvicorn keeps only its text. Requests go by untouched."""
+    raised: list[BaseException] = []
+
+    class Watched(config.lifespan_class):  # type: ignore[misc]
+        config: Any
+
+        async def main(self) -> None:
+            app = self.config.loaded_app
+
+            async def watched(scope: Any, receive: Any, send: Any) -> None:
+                try:
+                    await app(scope, receive, send)
+                except BaseException as error:
+                    raised.append(error)
+                    raise
+
+            self.config = copy.copy(self.config)
+            self.config.loaded_app = watched
+            await super().main()
+
+    config.lifespan_class = Watched
+    return raised
