@@ -179,3 +179,13 @@ def test_a_reader_that_never_reads_does_not_hang_the_sender() -> None:
     left, right = socket.socketpair()
     with left, right, pytest.raises(TimeoutError):
         wire.send(left, bytes(50 * 2**20), timeout=0.3)
+
+
+def test_a_receive_without_a_timeout_does_not_inherit_one() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire.send(ours, "hello", timeout=0.05)
+        answer = threading.Timer(0.3, lambda: wire.send(theirs, "late"))
+        answer.start()
+        assert wire.receive(ours) == "late"
+        answer.join()

@@ -69,11 +69,10 @@ def _read(sock: socket.socket, count: int, deadline: float | None) -> bytearray:
     view = memoryview(data)
     done = 0
     while done < count:
-        if deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            sock.settimeout(left)
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError
+        sock.settimeout(left)  # also without a deadline: an earlier send may have left its own
         try:
             got = sock.recv_into(view[done:])
         except ConnectionResetError:
