@@ -1,0 +1,153 @@
+"""A scorecard: DuckDB cleans, Newton's method fits, JSON keeps. Columns come from the dictionary alone."""
+
+import argparse
+import json
+import os
+import sys
+
+import duckdb
+import numpy as np
+
+from terms import ALWAYS, terms
+
+CLEAN = """
+    with once as (
+        select *, row_number() over (partition by transaction_id order by loaded_at) as copy from payments
+    )
+    select *, event_time < $border - to_days($holdout_days) as training
+    from once
+    where copy = 1 and event_time <= $border
+    order by event_time, transaction_id
+"""
+
+
+def fitted(x, y):
+    """Penalised logistic regression by Newton's method."""
+    weights = np.zeros(x.shape[1])
+    penalty = np.full(x.shape[1], 1.0)
+    penalty[0] = 0.0
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-x @ weights))
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty)
+        step = np.linalg.solve(hessian, x.T @ (y - p) - penalty * weights)
+        weights = weights + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return weights
+
+
+def probabilities(x, weights):
+    return 1 / (1 + np.exp(-x @ weights))
+
+
+def losses(frame, costs):
+    fraud = frame["is_fraud"].to_numpy(dtype=bool)
+    allowed = np.where(fraud, frame["amount_paise"].to_numpy() / 100.0 + costs["allowed_fraud_fee"], 0.0)
+    return allowed, np.where(fraud, 0.0, costs["blocked_legitimate"])
+
+
+def cheapest(frame, scores, costs):
+    allowed, blocked = losses(frame, costs)
+    grid = np.unique(np.quantile(scores, np.linspace(0.8, 1.0, 400)))
+    totals = [np.where(scores >= cut, blocked, allowed).sum() for cut in grid]
+    return float(grid[int(np.argmin(totals))])
+
+
+def average_precision(fraud, scores):
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(fraud[order])
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    precision, recall = hits[ends] / (ends + 1), hits[ends] / hits[-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def area_under_roc(fraud, scores):
+    _values, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2)[place]
+    positives = fraud.sum()
+    return float((rank[fraud].sum() - positives * (positives + 1) / 2) / (positives * (~fraud).sum()))
+
+
+def train(data, out):
+    try:
+        with open(f"{data}/export.json", encoding="utf-8") as file:
+            said = json.load(file)
+        with open(f"{data}/columns.json", encoding="utf-8") as file:
+            dictionary = json.load(file)
+        db = duckdb.connect()
+        db.execute("set threads = 1")
+        path = f"{data}/payments.parquet"
+        if not os.path.exists(path):
+            raise ValueError(f"{path} is not there")
+        db.execute("create view payments as select * from read_parquet('" + path.replace("'", "''") + "')")
+        has = {row[0] for row in db.execute("describe payments").fetchall()}
+        needed = {"transaction_id", "event_time", "loaded_at", "is_fraud", *ALWAYS}
+        if needed - has:
+            raise ValueError(f"no column {sorted(needed - has)}")
+        border = "cast($exported_at as timestamp) - to_days($final)"
+        clean = db.execute(
+            CLEAN.replace("$border", f"({border})"),
+            {
+                "exported_at": said["exported_at"].removesuffix("Z"),
+                "final": said["label_final_after_days"],
+                "holdout_days": said["holdout_days"],
+            },
+        ).df()
+        read, once = db.execute("select count(*), count(distinct transaction_id) from payments").fetchone()
+    except (OSError, KeyError, duckdb.Error) as error:
+        raise ValueError(f"unusable export: {error}") from error
+    parts = [
+        clean[clean["training"]].reset_index(drop=True),
+        clean[~clean["training"]].reset_index(drop=True),
+    ]
+    if any(part["is_fraud"].astype(bool).nunique() < 2 for part in parts):
+        raise ValueError("training days and holdout need both frauds and legitimate payments")
+    training, holdout = parts
+
+    opinions = [
+        name
+        for name, column in dictionary.items()
+        if column["available"] == "at_payment" and column["type"] == "float64" and name not in ALWAYS
+    ]
+    weights = fitted(terms(training, opinions), training["is_fraud"].to_numpy(dtype=float))
+    threshold = cheapest(training, probabilities(terms(training, opinions), weights), said["costs_rupees"])
+    scores = probabilities(terms(holdout, opinions), weights)
+    fraud = holdout["is_fraud"].to_numpy(dtype=bool)
+    allowed, blocked = losses(holdout, said["costs_rupees"])
+    top = np.argsort(-scores, kind="stable")[: said["reviews_per_day"] * said["holdout_days"]]
+    metrics = {
+        "features": [*ALWAYS, *opinions],
+        "rows": {
+            "read": read,
+            "copies": read - once,
+            "waiting": once - len(clean),
+            "train": len(training),
+            "holdout": len(holdout),
+        },
+        "threshold": threshold,
+        "holdout": {
+            "frauds": int(fraud.sum()),
+            "pr_auc": round(average_precision(fraud, scores), 6),
+            "roc_auc": round(area_under_roc(fraud, scores), 6),
+            "recall_at_capacity": round(float(fraud[top].sum() / fraud.sum()), 6),
+            "cost_rupees": round(float(np.where(scores >= threshold, blocked, allowed).sum()), 2),
+            "cost_allowing_all_rupees": round(float(allowed.sum()), 2),
+        },
+    }
+    os.makedirs(out, exist_ok=True)
+    with open(f"{out}/scorecard.json", "w", encoding="utf-8") as file:
+        json.dump({"weights": weights.tolist(), "opinions": opinions}, file)
+    with open(f"{out}/metrics.json", "w", encoding="utf-8") as file:
+        json.dump(metrics, file)
+    return metrics
+
+
+if __name__ == "__main__":
+    cli = argparse.ArgumentParser()
+    cli.add_argument("--data", required=True)
+    cli.add_argument("--out", required=True)
+    args = cli.parse_args()
+    try:
+        train(args.data, args.out)
+    except ValueError as error:
+        sys.exit(f"cannot train: {error}")

@@ -1,0 +1,234 @@
+"""Exports of Nukkad Pay's payments, with leaks planted afresh for each seed, and the days that came after them.
+
+python export_maker.py FOLDER [--seed N]     writes an export to practise with, and later days to judge a model by
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labs.world import World
+from labs.world.draws import Columns
+from labs.world.fraud import draw_labels, fraud_probability
+from labs.world.population import CATEGORIES, CHANNELS
+from labs.world.process import clean_columns
+from leaks import Roles, as_exported, plant
+
+PRACTICE_SEED = 1  # never one that is graded: names learned by heart from the practice data are worth nothing
+USABLE_DAYS, FINAL_AFTER_DAYS, LATER_DAYS = 56, 30, 20
+WORLD_PER_DAY = 2_800  # 22 % of them go to a merchant whom the payer never paid before: these are exported
+LOGGED = 3_000
+COPIED_FRAUDS, COPIED_OTHERS = 0.5, 0.04
+DAY = np.timedelta64(1, "D")
+
+FACTS = {
+    "transaction_id": ("int64", "names the payment"),
+    "event_time": ("timestamp", "UTC; when the payer paid"),
+    "payer_id": ("int64", "names the payer"),
+    "merchant_id": ("int64", "names the merchant"),
+    "amount_paise": ("int64", "paise; 100 are one rupee"),
+    "channel": ("text", "qr, intent, collect or autopay"),
+    "merchant_category": ("text", "what the merchant sells"),
+    "hour_ist": ("int64", "hour of the day in India, 0 to 23"),
+    "device_age_days": ("float64", "days since this phone was first seen"),
+    "payer_account_age_days": ("float64", "whole days"),
+    "payer_txn_count_24h": ("int64", "payments by the payer in the 24 hours before"),
+    "payer_mean_amount_30d_paise": ("float64", "paise; mean of the payer's payments in the 30 days before"),
+    "distance_km": ("float64", "km from the payer's usual place"),
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """An export, and what only the grader knows of it."""
+
+    seed: int
+    roles: Roles
+    terms: dict[str, Any]  # export.json
+    history: (
+        pd.DataFrame
+    )  # every payment once, as it was at the payment, with label, truth and days after the export
+    exported: pd.DataFrame  # payments.parquet: as the warehouse shows them, with copies
+    logged: pd.DataFrame  # requests.parquet
+
+    @property
+    def exported_at(self) -> np.datetime64:
+        return np.datetime64(self.terms["exported_at"].removesuffix("Z"), "us")
+
+    @property
+    def holdout_from(self) -> np.datetime64:
+        return self.exported_at - (FINAL_AFTER_DAYS + self.terms["holdout_days"]) * DAY
+
+    @property
+    def final_until(self) -> np.datetime64:
+        """Payments before this moment have a final label."""
+        return self.exported_at - FINAL_AFTER_DAYS * DAY
+
+    @cached_property
+    def service_columns(self) -> list[str]:
+        return [*FACTS, *self.roles.names]
+
+    def between(self, first: np.datetime64, until: np.datetime64 | None = None) -> pd.DataFrame:
+        time = self.history["event_time"]
+        rows = (time >= first) & ((time < until) if until is not None else True)
+        return self.history[rows].reset_index(drop=True)
+
+    @cached_property
+    def holdout(self) -> pd.DataFrame:
+        return self.between(self.holdout_from, self.final_until)
+
+    @cached_property
+    def later(self) -> pd.DataFrame:
+        return self.between(self.exported_at)
+
+    def requests(self, payments: pd.DataFrame) -> pd.DataFrame:
+        """The payments as the service sees them."""
+        return payments[self.service_columns]
+
+    def files(self) -> dict[str, bytes]:
+        """The export as it lies in its folder."""
+        return dict(self._files)
+
+    @cached_property
+    def _files(self) -> dict[str, bytes]:
+        return {
+            "payments.parquet": parquet(self.exported),
+            "requests.parquet": parquet(self.logged),
+            "columns.json": as_json(dictionary(self.roles)),
+            "export.json": as_json(self.terms),
+        }
+
+
+def make(seed: int) -> Made:
+    """The export of a world drawn from the seed."""
+    rng = np.random.default_rng([seed, 20260121])
+    roles = Roles.drawn(rng)
+    world_seed = int(rng.integers(2**31))
+    world = World(world_seed, date(2026, 1, 5) + timedelta(days=int(rng.integers(60))), WORLD_PER_DAY)
+    export_day = USABLE_DAYS + FINAL_AFTER_DAYS
+    exported_at = np.datetime64(world.calendar(export_day).start.replace(tzinfo=None), "us")
+    terms = {
+        "exported_at": f"{exported_at.astype('datetime64[s]')}Z",
+        "label_final_after_days": FINAL_AFTER_DAYS,
+        "holdout_days": int(rng.integers(12, 17)),
+        "reviews_per_day": int(rng.integers(8, 17)),
+        "costs_rupees": {
+            "allowed_fraud_fee": int(rng.integers(3, 13)) * 50,
+            "blocked_legitimate": int(rng.integers(6, 21)) * 10,
+        },
+    }
+    history = plant(roles, world_seed, _payments(world, export_day + LATER_DAYS), rng)
+    past = history[history["event_time"] < exported_at].reset_index(drop=True)
+    exported = _loaded(as_exported(roles, past, exported_at, rng), exported_at, rng)
+    rows = np.sort(rng.choice(len(past), LOGGED, replace=False))
+    seen = [*FACTS, *roles.names]
+    logged = past.iloc[rows][seen].reset_index(drop=True)
+    return Made(
+        seed, roles, terms, history, exported[[*seen, "loaded_at", "is_fraud", "labelled_at"]], logged
+    )
+
+
+def _payments(world: World, days: int) -> pd.DataFrame:
+    """Each day's payments to merchants that are new to the payer, with label and truth, in order of time.
+
+    What `World.transactions`, `labels` and `truth` give, at a third of the price: each day is drawn only once.
+    """
+    parts = [_first_payments(world, day) for day in range(days)]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    for name, values in (("channel", CHANNELS), ("merchant_category", CATEGORIES)):
+        columns[name] = np.array(values, dtype=object)[columns[name]]
+    for name in ("event_time", "labelled_at"):
+        columns[name] = columns[name].view("datetime64[us]")
+    return pd.DataFrame(columns)
+
+
+def _first_payments(world: World, day: int) -> Columns:
+    columns = clean_columns(world.seed, world.calendar(day))
+    probability = fraud_probability(world.seed, columns, np.zeros(columns["slot"].size, dtype=bool))
+    is_fraud, labelled_at = draw_labels(world.seed, day, columns["event_time"], probability)
+    everything = {name: columns[name] for name in FACTS}
+    everything |= {"is_fraud": is_fraud, "labelled_at": labelled_at, "fraud_probability": probability}
+    first = columns["payer_merchant_is_new"] == 1
+    return {name: values[first] for name, values in everything.items()}
+
+
+def _loaded(payments: pd.DataFrame, at: np.datetime64, rng: np.random.Generator) -> pd.DataFrame:
+    """The rows in the order in which the loader wrote them; some it wrote again, days later."""
+    event_time = payments["event_time"].to_numpy()
+    first = event_time + (rng.exponential(20, len(payments)) * 60e6).astype("timedelta64[us]")
+    chance = np.where(payments["is_fraud"].eq(True), COPIED_FRAUDS, COPIED_OTHERS)
+    again = rng.random(len(payments)) < chance
+    copies = first[again] + (rng.uniform(0.5, 25, again.sum()) * 86_400e6).astype("timedelta64[us]")
+    rows = np.concatenate((np.arange(len(payments)), np.flatnonzero(again)))
+    loaded = np.minimum(np.concatenate((first, copies)), at - np.timedelta64(1, "s"))
+    order = np.argsort(loaded, kind="stable")
+    return payments.iloc[rows[order]].assign(loaded_at=loaded[order]).reset_index(drop=True)
+
+
+def dictionary(roles: Roles) -> dict[str, dict[str, str]]:
+    """What the data catalogue says of the export's columns. It does not know all of them: no catalogue does."""
+    entries = {
+        **{name: (kind, meaning, "at_payment") for name, (kind, meaning) in FACTS.items()},
+        roles.assessed: (
+            "float64",
+            "the bank's opinion of the merchant, from before its first payment",
+            "at_payment",
+        ),
+        roles.refreshed: (
+            "float64",
+            "share of the merchant's payments that was disputed to date",
+            "refreshed_nightly",
+        ),
+        roles.later: ("text", "where the payer's complaint about this payment stands", "after_payment"),
+        roles.lane: ("text", "the server group that handled the payment", "at_payment"),
+        roles.closed: (
+            "float64",
+            "counts the payments that are closed: their label has arrived",
+            "after_payment",
+        ),
+        roles.opened: ("int64", "counts the payments, in the order in which they came", "at_payment"),
+        "loaded_at": ("timestamp", "UTC; when this row was written into the warehouse", "after_payment"),
+        "is_fraud": ("bool", "the label; empty until it has arrived", "after_payment"),
+        "labelled_at": ("timestamp", "UTC; when the label arrived", "after_payment"),
+    }
+    return {
+        name: dict(zip(("type", "meaning", "available"), entry, strict=True))
+        for name, entry in entries.items()
+    }
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="lz4")
+    return buffer.getvalue()
+
+
+def as_json(value: Any) -> bytes:
+    return json.dumps(value, indent=2).encode() + b"\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=PRACTICE_SEED)
+    given = parser.parse_args()
+    made = make(given.seed)
+    later = made.requests(made.later).assign(fraud_probability=made.later["fraud_probability"])
+    for name, data in (made.files() | {"later_days.parquet": parquet(later)}).items():
+        given.folder.mkdir(parents=True, exist_ok=True)
+        (given.folder / name).write_bytes(data)
+        print(f"{len(data):>9,} bytes  {given.folder / name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,330 @@
+"""What training without leakage means, watched on days that came after the export."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import rewriting
+from export_maker import make
+from labs.checks import check
+from model_run import (
+    SAME,
+    SECONDS,
+    Trained,
+    give_export,
+    left_behind,
+    read_metrics,
+    same_scores,
+    scores,
+    train,
+)
+from right_figures import cost_rupees, expected_pr_auc, ranking_figures, share_saved
+
+LEAST_SHARE_OF_BEST = 0.65  # of the PR AUC that the true probabilities reach
+LEAST_SHARE_SAVED = 0.75  # of the rupees that the true probabilities save
+MOST_LOST_BY_THRESHOLD = 0.10  # of the rupees that these scores could save
+
+
+@pytest.fixture(scope="session")
+def made(seed):
+    return make(seed)
+
+
+@pytest.fixture(scope="session")
+def files(made):
+    return made.files()
+
+
+@pytest.fixture(scope="session")
+def kept():
+    return Trained()
+
+
+@pytest.fixture
+def model(work, kept):
+    """The model of the first check, in a folder that holds nothing else of it."""
+    kept.deploy(work)
+    return kept
+
+
+@pytest.fixture
+def some(made):
+    """A few thousand of the later payments, as the service sees them."""
+    return made.requests(made.later.iloc[:4_000])
+
+
+@check(points=2)
+def trains_and_scores(work, made, files, kept):
+    """trains on an export, and scores the payments of later days with nothing but what it left in OUT"""
+    _, document, metrics = train(work, files)
+    kept.scored["later"] = scores(work, made.requests(made.later), "the payments of later days", fresh=True)
+    kept.files, kept.document, kept.metrics = left_behind(work), document, metrics
+
+
+# What counts
+
+
+@check(points=2, after=trains_and_scores)
+def counts_each_payment_once(made, kept):
+    """counts each payment once, however often the loader wrote its row"""
+    read = len(made.exported)
+    copies = read - made.exported["transaction_id"].nunique()
+    expect_rows(kept, "A payment has one `transaction_id`, in all its copies.", read=read, copies=copies)
+
+
+@check(points=2, after=trains_and_scores)
+def waits_for_final_labels(made, kept):
+    """learns and measures nothing of payments that are too young to have a final label, labelled or not"""
+    hint = "Of payments younger than `label_final_after_days` only frauds have a label. What would a model learn?"
+    expect_rows(kept, hint, waiting=len(made.between(made.final_until, made.exported_at)))
+
+
+@check(points=2, after=trains_and_scores)
+def splits_by_time(made, kept):
+    """keeps the last `holdout_days` days with final labels as the holdout, and trains on the days before"""
+    hint = "Split at a moment of `event_time`: copies, and the order of the file, have no say in it."
+    training = int((made.history["event_time"] < made.holdout_from).sum())
+    expect_rows(kept, hint, train=training, holdout=len(made.holdout))
+    wanted, found = int(made.holdout["is_fraud"].sum()), kept.metrics["holdout"]["frauds"]
+    kept.document.require(found == wanted, wanted=f"`holdout.frauds` = {wanted}", got=f"{found}", hint=hint)
+
+
+def expect_rows(kept, hint, **wanted):
+    for name, rows in wanted.items():
+        found = kept.metrics["rows"][name]
+        kept.document.require(found == rows, wanted=f"`rows.{name}` = {rows:,}", got=f"{found:,}", hint=hint)
+
+
+# Leaks
+
+
+@check(points=3, after=trains_and_scores)
+def ignores_what_is_filled_in_later(work, made, model, some, rng):
+    """does not look at a column that is empty at the payment and is filled in when somebody complains"""
+    states = rng.choice(made.exported[made.roles.later].dropna().unique(), len(some))
+    hint = "When is this column written? Compare the export with what the service saw: requests.parquet."
+    does_not_look_at(work, some, {made.roles.later: states.astype(object)}, hint)
+
+
+@check(points=3, after=trains_and_scores)
+def ignores_what_was_written_over(work, made, model, some, rng):
+    """does not look at a column of which the export holds another value than the service saw"""
+    hint = "Today's value knows today's labels. Look for the same payment in payments.parquet and requests.parquet."
+    for name in made.roles.rewritten:
+        does_not_look_at(work, some, {name: rng.choice(made.exported[name].to_numpy(), len(some))}, hint)
+
+
+@check(points=3, after=trains_and_scores)
+def ignores_the_order_of_labels(work, made, model, some, rng):
+    """does not look at a number that was given in the order in which labels arrived"""
+    numbers = made.exported[made.roles.closed].dropna().to_numpy()
+    hint = "A row number is no property of a payment. Who gave it, and when?"
+    does_not_look_at(work, some, {made.roles.closed: rng.choice(numbers, len(some))}, hint)
+
+
+def does_not_look_at(work, payments, columns, hint):
+    _, before = scores(work, payments)
+    for name, values in columns.items():
+        answer, after = scores(work, payments.assign(**{name: values}), f"the same with another `{name}`")
+        same_scores(answer, after, before, hint)
+
+
+@check(points=3, after=trains_and_scores)
+def learns_from_the_training_days_alone(work, made, kept, rng):
+    """gets the same model and threshold when all is different in the holdout and in the payments that wait"""
+    others = rewriting.with_other_later_days(made, rng)
+    answer, _, metrics = train(
+        work, others, "an export with other labels and amounts after the training days"
+    )
+    _, found = scores(work, made.requests(made.later), "later payments", fresh=True)
+    hint = "The holdout is for measuring. Whatever is fitted or chosen, is fitted and chosen on the training days."
+    moved = np.abs(found - kept.on_later_days[1]).max() > SAME
+    answer.require(not moved, wanted="the model of before", got="another model", hint=hint)
+    moved = abs(metrics["threshold"] - kept.threshold) > SAME
+    answer.require(not moved, wanted="the threshold of before", got="another threshold", hint=hint)
+
+
+# Honest figures
+
+
+@check(points=3, after=trains_and_scores)
+def reports_what_the_holdout_shows(work, made, kept):
+    """reports PR AUC, ROC AUC and recall that the same model shows on the same payments, as the service sees them"""
+    answer, found = kept.on_holdout(work, made)
+    reviewed = made.terms["reviews_per_day"] * made.terms["holdout_days"]
+    low, high = ranking_figures(made.holdout, found, reviewed)
+    for name in low:
+        said = kept.metrics["holdout"][name]
+        answer.require(
+            low[name] - 2e-6 <= said <= high[name] + 2e-6,
+            wanted=f"the `holdout.{name}` of metrics.json",
+            got="a lower one" if said > high[name] else "a higher one",
+            hint="If the model cannot repeat it, it was taken of other rows or columns, or it is another figure.",
+            measured=f"metrics.json says {said:.4f}, these scores give {high[name]:.4f}",
+        )
+
+
+@check(points=2, after=trains_and_scores)
+def reports_its_costs(work, made, kept):
+    """reports what its decisions cost on the holdout, in rupees"""
+    answer, found = kept.on_holdout(work, made)
+    costs = made.terms["costs_rupees"]
+    for name, blocked in {
+        "cost_allowing_all_rupees": np.zeros(len(found), dtype=bool),
+        "cost_rupees": found >= kept.threshold,
+    }.items():
+        said, wanted = kept.metrics["holdout"][name], cost_rupees(made.holdout, blocked, costs)
+        answer.require(
+            abs(said - wanted) < 0.02 + 1e-9 * wanted,
+            wanted=f"the `holdout.{name}` of metrics.json",
+            got="a lower cost" if said > wanted else "a higher cost",
+            hint="Take the costs from export.json. How many paise are a rupee? Who is blocked: `score >= threshold`.",
+            measured=f"metrics.json says ₹{said:,.0f}, these scores give ₹{wanted:,.0f}",
+        )
+
+
+# What it is worth
+
+
+@check(points=4, after=trains_and_scores)
+def holds_on_later_days(made, kept):
+    """reaches on later days at least 65 % of the PR AUC that is possible"""
+    answer, found = kept.on_later_days
+    truth = made.later["fraud_probability"].to_numpy()
+    share = expected_pr_auc(truth, found) / expected_pr_auc(truth, truth)
+    answer.require(
+        share >= LEAST_SHARE_OF_BEST,
+        wanted=f"at least {LEAST_SHARE_OF_BEST:.0%} of the best possible PR AUC",
+        got="less",
+        hint="Either it learned what later days do not have, or it left out what they have.",
+        measured=f"{share:.1%} of the best possible",
+    )
+
+
+@check(points=3, after=trains_and_scores)
+def chooses_its_threshold_by_cost(made, kept):
+    """chooses a threshold that costs on later days little more than the cheapest one"""
+    answer, found = kept.on_later_days
+    worth = share_saved(made.later, found, kept.threshold, made.terms["costs_rupees"])
+    answer.require(
+        worth.saved >= (1 - MOST_LOST_BY_THRESHOLD) * worth.possible,
+        wanted=f"a threshold that saves at least {1 - MOST_LOST_BY_THRESHOLD:.0%} of what these scores can save",
+        got=f"a threshold that is too {worth.too}",
+        hint="On payments that it was fitted on, a model is surer than on those to come. Which did you choose on?",
+        measured=f"{worth.saved / worth.possible:.1%} of what these scores can save",
+    )
+
+
+@check(points=2, after=trains_and_scores)
+def saves_what_can_be_saved(made, kept):
+    """saves on later days at least 75 % of the rupees that can be saved"""
+    answer, found = kept.on_later_days
+    worth = share_saved(made.later, found, kept.threshold, made.terms["costs_rupees"])
+    answer.require(
+        worth.saved >= LEAST_SHARE_SAVED,
+        wanted=f"at least {LEAST_SHARE_SAVED:.0%} of the rupees that the best possible scores would save",
+        got="less",
+        hint="Model and threshold save together. The two checks before this one say which of them to mend.",
+        measured=f"{worth.saved:.1%} of the rupees",
+    )
+
+
+# A good neighbour
+
+
+@check(points=2, after=trains_and_scores)
+def gives_the_same_result_again(work, files, made, kept):
+    """gives the same metrics.json and scores from the command line, and exits 1 for data it cannot use"""
+    unusable, name = rewriting.without_amounts(made)
+    command = "mkdir {out} && cd {out} && exec python3 ../train.py --data {data} --out model"
+    data = {out: give_export(work, each, out) for out, each in (("again", files), ("unusable", unusable))}
+    runs = {
+        out: work.start("bash", "-c", command.format(out=out, data=folder)) for out, folder in data.items()
+    }
+    finished = {out: run.wait(SECONDS) for out, run in runs.items()}  # side by side: each starts a Python
+
+    again = finished["again"]
+    again.did = "python3 ../train.py --data export --out model  (the same export, from another folder)"
+    again.expect(status=0, hint="Run it yourself, from another folder.")
+    read_metrics(work.read("again/model/metrics.json"))
+    same = work.read("again/model/metrics.json").bytes == kept.document.bytes
+    hint = "Look for the clock, for chance without a seed, and for the order of a set."
+    again.require(same, wanted="metrics.json, byte for byte", got="another metrics.json", hint=hint)
+    work.run("mv", "again/model", "deployed")
+    answer, found = scores(work, made.requests(made.later), "later payments")
+    same_scores(answer, found, kept.on_later_days[1], hint)
+
+    refused = finished["unusable"]
+    refused.did = f"python3 ../train.py --data export --out model  (an export without a column `{name}`)"
+    refused.expect(status=1, hint="Whoever calls the script reads its exit status, and nothing else.")
+    said = f"a sentence on stderr that names `{name}`"
+    refused.require(name in refused.stderr, wanted=said, got="none", hint="Print the ValueError's message.")
+
+
+@check(points=2, after=trains_and_scores)
+def scores_each_payment_by_itself(work, model, some, rng):
+    """gives a payment the same score alone, in any batch, and with its columns in any order"""
+    few = some.iloc[:200].reset_index(drop=True)
+    _, before = scores(work, few)
+    hint = "Whatever a score needs of other payments was learned in training. At 3 AM a payment comes alone."
+    order = rng.permutation(len(few))
+    for what, payments, wanted in (
+        ("the same in another order", few.iloc[order].reset_index(drop=True), before[order]),
+        ("one of them alone", few.iloc[[7]].reset_index(drop=True), before[[7]]),
+        ("the same with the columns in another order", few[rng.permutation(few.columns).tolist()], before),
+        ("the same with one more column", few.assign(colour="red"), before),
+        ("no payment at all", few.iloc[:0], before[:0]),
+    ):
+        answer, after = scores(work, payments, what)
+        same_scores(answer, after, wanted, hint)
+    gaps = few.assign(channel="aeps", distance_km=np.nan, device_age_days=np.nan)
+    scores(work, gaps, "payments by a new channel, distance and phone unknown")
+
+
+@check(points=2, after=trains_and_scores)
+def needs_what_it_declares(work, model, some):
+    """needs the columns that `features` names, no others, and says so when one is missing"""
+    few = some.iloc[:50].reset_index(drop=True)
+    answer, before = scores(work, few)
+    features = model.metrics["features"]
+    strange = [name for name in features if name not in few]
+    answer.require(
+        not strange,
+        wanted="in `features`: columns that a request has",
+        got=f"`{(strange or [''])[0]}`",
+        hint="`features` names what the service must send, not what you make of it.",
+    )
+    answer, after = scores(work, few[features], "payments with only the columns in `features`")
+    same_scores(answer, after, before, "Something else than `features` is read.")
+    for name in features:
+        answer, _ = scores(work, few.drop(columns=name), f"payments without `{name}`", may_raise=True)
+        error = answer.error
+        answer.require(
+            error is not None and "ValueError" in (error.type, *error.bases) and name in error.message,
+            wanted=f"a ValueError whose message names `{name}`",
+            got="scores" if error is None else str(error.type),
+            hint="A gap that is filled in silently looks like a payment. Compare the columns first; then score.",
+        )
+
+
+@check(points=2, after=trains_and_scores)
+def refuses_data_it_cannot_use(work, made):
+    """refuses an export that nothing can be learned from: says why, and leaves OUT as it was"""
+    old = b'{"threshold": 0.5}\n'
+    work.put("model/metrics.json", old)
+    hint = "Look at the data before you fit, and write only when all is done."
+    for number, (what, (files, name)) in enumerate(rewriting.unusable(made).items()):
+        folder = give_export(work, files, f"case-{number}")
+        answer = work.call("train.py:train", folder, "model", timeout=SECONDS, may_raise=True)
+        answer.did = f'train("export", "model") on an export {what}  in train.py'
+        error = answer.error
+        answer.require(
+            error is not None and "ValueError" in (error.type, *error.bases) and name in error.message,
+            wanted="a ValueError" + (f" whose message names `{name}`" if name else ""),
+            got="no error" if error is None else str(error.type),
+            hint=hint,
+        )
+        left = [path for path in work.files() if path.startswith("model/")]
+        untouched = left == ["model/metrics.json"] and work.read("model/metrics.json").bytes == old
+        answer.require(untouched, wanted="OUT as it was", got="something new in it", hint=hint)

@@ -1,0 +1,1 @@
+"""What stays in the training cluster: settings, the split, the fit, the evaluation, the gate."""
