@@ -251,6 +251,72 @@ def test_a_command_with_input_output_and_status(work: Work) -> None:
     done.expect(status={0, 3})
 
 
+ECHO = """
+import atexit
+import os
+import sys
+import threading
+import time
+
+import numpy
+
+
+def later():
+    time.sleep(0.1)
+    print("thread")
+
+
+if __name__ == "__main__":
+    atexit.register(print, "at exit")
+    threading.Thread(target=later).start()
+    print(sys.argv, os.getcwd() == sys.path[0], os.environ["COLOUR"], time.strftime("%Z"), sys.stdin.read())
+    print(numpy.__name__, "__file__" in globals())
+    if "fail" in sys.argv:
+        {}["key"]
+    if "words" in sys.argv:
+        sys.exit("words")
+    if "stopped" in sys.argv:
+        raise KeyboardInterrupt
+    sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("echo.py", "a"),
+        ("-m", "echo", "fail"),
+        ("echo.py", "words"),
+        ("echo.py", "stopped"),
+        ("absent.py",),
+        ("-m", "absent"),
+    ],
+)
+def test_a_warm_command_is_like_a_cold_one(argv: tuple[str, ...], work: Work) -> None:
+    work.put("echo.py", ECHO)
+    given = {"stdin": b"in", "env": {"COLOUR": "red", "TZ": "IST-5:30"}}
+    cold = work.run("python3", *argv, **given)
+    warm = work.run("python3", *argv, **given, warm=True)
+    assert (warm.status, warm.stdout) == (cold.status, cold.stdout)
+    assert warm.status not in (0, 75)
+    said = [
+        finished.stderr.replace("bin/python:", "bin/python3:").splitlines()[-1:] for finished in (warm, cold)
+    ]
+    assert said[0] == said[1]
+    assert "interpreter.py" not in warm.stderr
+    assert warm.did == cold.did == f"python3 {' '.join(argv)}"
+
+
+def test_forks_draw_different_numbers(work: Work) -> None:
+    work.put(
+        "chance.py",
+        "import random, numpy\n\ndef draw():\n    return [random.random(), numpy.random.rand()]\n",
+    )
+    one, other = (work.call("chance.py:draw", fresh=True).value for _ in range(2))
+    assert one[0] != other[0]
+    assert one[1] != other[1], "work that forgets its seed must not look repeatable"
+
+
 def test_commands_that_cannot_start(work: Work) -> None:
     with pytest.raises(Mismatch, match="not found"):
         work.run("no-such-command")

@@ -3,7 +3,7 @@
 It is trusted, confined by nothing but the namespaces, and lives as long as the judge holds the other end of `control`.
 Messages, as plain frames (`wire.py`), with file descriptors beside the first byte of a spawn:
 
-    judge → {"spawn": id, "kind": "call" | "serve" | "run", …} + fds
+    judge → {"spawn": id, "kind": "call" | "serve" | "run" | "python", …} + fds
     caretaker → {"started": id, "layers": {…}, "trouble": why it could not start, if so}
     judge → {"signal": number, "to": id, "group": bool}
     caretaker → {"ended": id, "status": returncode, "cpu": seconds}

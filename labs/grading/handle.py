@@ -96,15 +96,22 @@ class Work:
         service.await_start(30.0)
         return service
 
-    def start(self, *argv: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Process:
-        """Start a command in the work folder and come back at once."""
+    def start(
+        self, *argv: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, warm: bool = False
+    ) -> Process:
+        """Start a command in the work folder and come back at once.
+
+        `warm`: of `python3 SCRIPT …` or `python3 -m MODULE …`, with the lab's `warm` modules imported already.
+        """
         did = shorten(" ".join(argv), 300)
         for word in argv[:2]:
             if word.removeprefix("./") in self._contract:
                 self._need(word.removeprefix("./"), did)
-        running = self._box().spawn(
-            "run", argv=list(argv), env=env, stdin=pipe_with(stdin) if stdin else None
-        )
+        if warm and argv[:1] not in (("python3",), ("python",)):
+            raise ValueError(f"only python3 starts warm, not {argv[0]!r}")
+        kind, words = ("python", argv[1:]) if warm else ("run", argv)
+        given = pipe_with(stdin) if stdin else None
+        running = self._box().spawn(kind, argv=list(words), env=env, stdin=given)
         if running.trouble:
             running.wait(2)
             raise Mismatch(
@@ -119,11 +126,12 @@ class Work:
         env: Mapping[str, str] | None = None,
         timeout: float = 20.0,
         memory_mb: float = 0,
+        warm: bool = False,
     ) -> Finished:
         """Run a command to its end. Hitting a limit does not fail the check by itself: see `Finished.killed`."""
         box = self._box()
         box.peak_mb(set_limit=memory_mb)
-        finished = self.start(*argv, stdin=stdin, env=env).wait(timeout)
+        finished = self.start(*argv, stdin=stdin, env=env, warm=warm).wait(timeout)
         finished.peak_mb = box.peak_mb()
         if finished.killed == "memory" and not box.alive:
             self._replace_box()

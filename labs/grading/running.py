@@ -17,7 +17,7 @@ from labs.grading import wire
 if TYPE_CHECKING:
     from labs.grading.sandbox import Sandbox
 
-KEEP_OUTPUT = 64 * 2**10  # of each stream, from its beginning, and as much from its end
+KEEP_OUTPUT = 256 * 2**10  # of each stream, from its beginning, and as much from its end
 
 
 @dataclass

@@ -141,7 +141,7 @@ class Sandbox:
         fds = [stdin, out_write, err_write]
         ours: socket.socket | None = None
         theirs: socket.socket | None = None
-        if kind != "run":
+        if kind in ("call", "serve"):
             ours, theirs = socket.socketpair()
             fds.append(theirs.fileno())
         if listener is not None:

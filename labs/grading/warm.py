@@ -34,11 +34,23 @@ ALWAYS = (
 )
 
 
+# What `work.serve` uses, whatever the application is; uvicorn imports most of it only when it starts to serve.
+SERVING = (
+    "uvicorn",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+)
+APPLICATIONS = {"fastapi", "starlette", "uvicorn"}
+
+
 def main(argv: list[str]) -> int:
     listener = socket.socket(fileno=int(argv[0]))
     life = socket.socket(fileno=int(argv[1]))
     session, modules = argv[2], argv[3:]
-    _import((*ALWAYS, *modules))
+    _import((*ALWAYS, *modules, *(SERVING if APPLICATIONS & {*modules} else ())))
     prepare()
     sys.modules["__main__"] = types.ModuleType(
         "__main__"

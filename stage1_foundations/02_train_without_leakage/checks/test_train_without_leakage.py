@@ -236,15 +236,15 @@ def saves_what_can_be_saved(made, kept):
 @check(points=2, after=trains_and_scores)
 def gives_the_same_result_again(work, files, made, kept):
     """gives the same metrics.json and scores from the command line, and exits 1 for data it cannot use"""
-    unusable, name = rewriting.without_amounts(made)
-    command = "mkdir {out} && cd {out} && exec python3 ../train.py --data {data} --out model"
-    data = {out: give_export(work, each, out) for out, each in (("again", files), ("unusable", unusable))}
-    runs = {
-        out: work.start("bash", "-c", command.format(out=out, data=folder)) for out, folder in data.items()
-    }
-    finished = {out: run.wait(SECONDS) for out, run in runs.items()}  # side by side: each starts a Python
+    command = "mkdir again && cd again && exec python3 ../train.py --data {data} --out model"
+    running = work.start("bash", "-c", command.format(data=give_export(work, files)))
 
-    again = finished["again"]
+    unusable, name = rewriting.without_amounts(made)
+    folder = give_export(work, unusable, "unusable")
+    words = ("python3", "train.py", "--data", folder, "--out", "model")
+    refused = work.start(*words, warm=True).wait(SECONDS)
+
+    again = running.wait(SECONDS)
     again.did = "python3 ../train.py --data export --out model  (the same export, from another folder)"
     again.expect(status=0, hint="Run it yourself, from another folder.")
     read_metrics(work.read("again/model/metrics.json"))
@@ -255,8 +255,7 @@ def gives_the_same_result_again(work, files, made, kept):
     answer, found = scores(work, made.requests(made.later), "later payments")
     same_scores(answer, found, kept.on_later_days[1], hint)
 
-    refused = finished["unusable"]
-    refused.did = f"python3 ../train.py --data export --out model  (an export without a column `{name}`)"
+    refused.did = f"python3 train.py --data export --out model  (an export without a column `{name}`)"
     refused.expect(status=1, hint="Whoever calls the script reads its exit status, and nothing else.")
     said = f"a sentence on stderr that names `{name}`"
     refused.require(name in refused.stderr, wanted=said, got="none", hint="Print the ValueError's message.")

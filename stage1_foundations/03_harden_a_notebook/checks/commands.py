@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from labs.checks import Finished, Work, close, show
 
-HERE = Path(__file__).parent
-WARM = "warm_command.py"
-NOT_STARTED = 75
 TRAINING, SERVING = "fraud_training", "fraud_serving"
 DEFAULTS = "seed = 7\nholdout_days = 7\nreview_share = 0.05\n"
-ANSWERS = "answers.jsonl"
 METRICS, SCORES = "metrics.json", "holdout_scores.jsonl"
 
 RUN_IT = "Run the same command yourself, and read its last lines on standard error."
@@ -57,17 +51,12 @@ def is_there(work: Work, package: str) -> None:
         work.call(f"{main}:main")
 
 
-def command(work: Work, package: str, *argv: str, stdin: str = "", stdout: str = "", **env: str) -> Finished:
-    """`python3 -m PACKAGE …` in the work folder, quickly: see warm_command.py."""
+def command(work: Work, package: str, *argv: str, stdin: str = "", **env: str) -> Finished:
+    """`python3 -m PACKAGE …` in the work folder, with pandas and scikit-learn imported already."""
     is_there(work, package)
-    work.put(WARM, (HERE / WARM).read_bytes())
-    said = work.call(f"{WARM}:run", package, list(argv), env, stdin or os.devnull, stdout, timeout=60).value
-    if said["status"] == NOT_STARTED:  # let the engine say so, of the command as a learner would type it
-        work.run("python3", "-m", package, *argv, env=env)
-    finished = Finished(
-        "", status=said["status"], stdout=said["stdout"], stderr=said["stderr"], output=said["stderr"][-4000:]
-    )
-    return named(work, finished, f"python3 -m {package} {' '.join(argv)}")
+    words = ("python3", "-m", package, *argv)
+    finished = work.run(*words, stdin=stdin.encode(), env=env, timeout=60, warm=True)
+    return named(work, finished, " ".join(words))
 
 
 def named(work: Work, finished: Finished, did: str) -> Finished:
@@ -218,18 +207,15 @@ class Answers:
 
 def predict(work: Work, model: str, rows: str, *, status: int = 0, did: str = "", **env: str) -> Answers:
     """`predict` with these rows on standard input; every answer is an object, one for each row."""
-    given = work.give("rows.jsonl", rows)
-    argv = ("predict", "--model", model)
-    finished = command(work, SERVING, *argv, stdin=given, stdout=ANSWERS, **env)
+    finished = command(work, SERVING, "predict", "--model", model, stdin=rows, **env)
     hint = AFTER_REFUSALS if status else RUN_IT
     return answers_of(work, finished, model, rows, status, did, hint)
 
 
 def predict_in_image(work: Work, rows: str, **env: str) -> Answers:
     """`predict` in a fresh interpreter, in the folder `image`, with the model folder `model`."""
-    given = work.give("rows.jsonl", rows)
-    line = f'cd image && exec python3 -m {SERVING} predict --model model <"$0" >../{ANSWERS}'
-    finished = work.run("bash", "-c", line, given, env=env, timeout=60)
+    line = f"cd image && exec python3 -m {SERVING} predict --model model"
+    finished = work.run("bash", "-c", line, stdin=rows.encode(), env=env, timeout=60)
     did = "an image that holds only `fraud_serving` and the model folder"
     hint = "Whatever serving needs lies in `fraud_serving` or in the model folder."
     return answers_of(work, finished, "model", rows, 0, did, hint)
@@ -245,7 +231,7 @@ def answers_of(
 
 
 def answers_in(work: Work, finished: Finished, count: int, scored: bool) -> Answers:
-    said = work.read(ANSWERS).bytes.splitlines()
+    said = finished.stdout.splitlines()
     rows = [object_in(line) for line in said]
     finished.require(
         len(rows) == count and None not in rows,

@@ -12,7 +12,7 @@ from fastapi import HTTPException
 from contract import Reason
 from fraud_model import FraudModel, ModelInvalid
 
-RETRY_SECONDS = 0.5
+RETRY_SECONDS = 0.2
 
 log = logging.getLogger("uvicorn.error")
 

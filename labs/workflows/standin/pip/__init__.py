@@ -1,0 +1,1 @@
+"""A stand-in for pip on a runner without a network: see __main__.py."""

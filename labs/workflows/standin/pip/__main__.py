@@ -1,0 +1,240 @@
+"""`pip install` without a network: links what is asked for out of a library that is on this machine.
+
+It installs only what is asked, and what that needs, so a workflow that forgets to install something fails here too. It
+never says "installed" of what it does not have: a package or a version that it cannot give ends in "could not check",
+because the real index may well have it. Runs in the job's own environment, with nothing but the standard library and
+`packaging` from the library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PathDistribution, distributions
+from pathlib import Path
+from typing import Any, NoReturn
+
+PREFIX = Path(sys.prefix)
+SITE = next(Path(path) for path in sys.path if path.startswith(sys.prefix) and path.endswith("site-packages"))
+SETTINGS: dict[str, Any] = json.loads((PREFIX / "standin.json").read_text(encoding="utf-8"))
+LIBRARY: list[str] = SETTINGS["library"]
+sys.path.extend(LIBRARY)
+
+from packaging.requirements import InvalidRequirement, Requirement  # noqa: E402
+from packaging.utils import NormalizedName, canonicalize_name  # noqa: E402
+from packaging.version import Version  # noqa: E402
+
+WITH_VALUE = {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--cache-dir", "--progress-bar",
+              "--retries", "--timeout", "--trusted-host", "--python", "-c", "--constraint"}  # fmt: skip
+OURS = {"pip", "setuptools", "wheel"}  # every runner has them
+LAUNCHER = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
+import sys
+from {module} import {first}
+sys.exit({call}())
+"""
+
+
+def could_not_check(what: str) -> NoReturn:
+    """Say that this stand-in does not know, to people and to the runner."""
+    (PREFIX / "could-not-check").write_text(what, encoding="utf-8")
+    sys.exit(f"ERROR: could not check: {what}")
+
+
+def wanted_of(arguments: list[str]) -> Iterator[str]:
+    """The requirements on a command line of `pip install`: texts, with files read and local projects as paths."""
+    words = iter(arguments)
+    for word in words:
+        if word in ("-r", "--requirement"):
+            yield from wanted_in(Path(next(words, "")))
+        elif word.startswith("--requirement="):
+            yield from wanted_in(Path(word.partition("=")[2]))
+        elif word.startswith("-r") and len(word) > 2:
+            yield from wanted_in(Path(word[2:]))
+        elif word in ("-e", "--editable"):
+            yield f"path:{next(words, '')}"
+        elif word in WITH_VALUE:
+            next(words, "")
+        elif not word.startswith("-"):
+            yield f"path:{word}" if re.match(r"\.|/|.*/", word) else word
+
+
+def wanted_in(path: Path) -> Iterator[str]:
+    """The requirements in one file; hashes are left aside, because nothing is downloaded."""
+    if not path.is_file():
+        sys.exit(f"ERROR: Could not open requirements file: No such file or directory: '{path}'")
+    text = re.sub(r"\\\r?\n", " ", path.read_text(encoding="utf-8"))
+    for line in text.splitlines():
+        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        line = re.sub(r"\s--hash=\S+", "", line).strip()
+        if not line:
+            continue
+        if line.startswith(("-r", "--requirement")):
+            yield from wanted_in(path.parent / re.split(r"[\s=]+", line, maxsplit=1)[1])
+        elif line.startswith(("-e", "--editable")):
+            yield f"path:{re.split(r'[ =]+', line, maxsplit=1)[1]}"
+        elif not line.startswith("-"):
+            yield f"path:{line}" if line.startswith((".", "/")) else line
+
+
+class Installer:
+    """Links distributions into this environment, each once."""
+
+    def __init__(self) -> None:
+        self.library = {
+            canonicalize_name(info.name.split("-")[0]): info  # a name in a folder's name holds no "-"
+            for path in LIBRARY
+            for info in Path(path).glob("*.dist-info")
+        }
+        self.index = dict(self._index())
+        self.done: dict[str, str] = {}
+
+    def _index(self) -> Iterator[tuple[NormalizedName, dict[str, Path]]]:
+        """Packages of the house itself: folders `name-version` which hold what is installed."""
+        found: dict[NormalizedName, dict[str, Path]] = {}
+        for folder in sorted(Path(SETTINGS["index"]).iterdir()) if SETTINGS["index"] else ():
+            name, _, version = folder.name.rpartition("-")
+            found.setdefault(canonicalize_name(name), {})[version] = folder
+        yield from found.items()
+
+    def install(self, text: str, extras: frozenset[str] = frozenset()) -> None:
+        """Install one requirement and what it needs."""
+        if text.startswith("path:"):
+            self._project(text.removeprefix("path:"))
+            return
+        try:
+            asked = Requirement(text)
+        except InvalidRequirement:
+            sys.exit(f"ERROR: Invalid requirement: '{text}'")
+        environments: list[dict[str, str]] = [{"extra": extra} for extra in extras] or [{"extra": ""}]
+        if asked.marker is not None and not any(asked.marker.evaluate(one) for one in environments):
+            return
+        if asked.url:
+            could_not_check(f"{asked.name} comes from an address, and there is no network")
+        name = canonicalize_name(asked.name)
+        if name in self.done:
+            if not asked.specifier.contains(self.done[name], prereleases=True):
+                sys.exit(f"ERROR: Cannot install {text}: {name} {self.done[name]} is asked for as well")
+            return
+        if name in self.index:
+            self._from_index(name, asked)
+        elif name in self.library:
+            self._from_library(name, asked)
+        elif name not in OURS:
+            could_not_check(f"{name} is not on this machine, and there is no network to look for it")
+
+    def _from_index(self, name: NormalizedName, asked: Requirement) -> None:
+        fitting = [v for v in self.index[name] if asked.specifier.contains(v, prereleases=True)]
+        if not fitting:
+            versions = ", ".join(sorted(self.index[name], key=Version))
+            print(
+                f"ERROR: Could not find a version that satisfies the requirement {asked} (from versions: {versions})"
+            )
+            sys.exit(f"ERROR: No matching distribution found for {asked}")
+        version = max(fitting, key=Version)
+        self.done[name] = version
+        # Copied, and not linked: what Python writes beside a module must not land in the index.
+        shutil.copytree(self.index[name][version], SITE, dirs_exist_ok=True)
+        info = SITE / f"{name}-{version}.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+
+    def _from_library(self, name: NormalizedName, asked: Requirement) -> None:
+        found = PathDistribution(self.library[name])
+        if not asked.specifier.contains(found.version, prereleases=True):
+            could_not_check(
+                f"{asked} is asked for; this machine has {name} {found.version}, and there is no network"
+            )
+        self.done[name] = found.version
+        bring(found)
+        for need in found.requires or ():
+            self.install(need, frozenset(asked.extras))
+
+    def _project(self, path: str) -> None:
+        """A project of the repository itself: its source on the path, as an editable install leaves it."""
+        folder = Path(re.sub(r"\[.*\]$", "", path)).resolve()
+        project = folder / "pyproject.toml"
+        if not project.is_file():
+            could_not_check(f"{path} is no project with a pyproject.toml")
+        body = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
+        chosen = re.search(r"\[(.*)\]$", path)
+        needs = list(body.get("dependencies", []))
+        for extra in re.split(r"\s*,\s*", chosen[1]) if chosen else ():
+            needs += body.get("optional-dependencies", {}).get(extra, [])
+        source = folder / "src" if (folder / "src").is_dir() else folder
+        (SITE / f"_{canonicalize_name(body.get('name', 'project'))}.pth").write_text(f"{source}\n")
+        for need in needs:
+            self.install(need)
+        for name, target in body.get("scripts", {}).items():
+            launch(name, target)
+
+
+def bring(found: Distribution) -> None:
+    """Link the files of one distribution, and make its commands."""
+    tops = set()
+    for file in found.files or ():
+        source = Path(str(found.locate_file(file)))
+        if file.parts[0] != "..":
+            tops.add(Path(str(found.locate_file(file.parts[0]))))
+        elif "bin" in file.parts and source.is_file():
+            with source.open("rb") as stream:
+                script = stream.read(2) == b"#!"
+            if not script:
+                link(source, PREFIX / "bin" / source.name)
+    for top in tops:
+        link(top, SITE / top.name)
+    for point in found.entry_points:
+        if point.group == "console_scripts":
+            launch(point.name, point.value)
+
+
+def launch(name: str, target: str) -> None:
+    module, _, call = re.sub(r"\s*\[.*", "", target).partition(":")
+    path = PREFIX / "bin" / name
+    first = call.split(".")[0]
+    path.write_text(LAUNCHER.format(python=PREFIX / "bin/python", module=module, first=first, call=call))
+    path.chmod(0o755)
+
+
+def link(source: Path, target: Path) -> None:
+    if source.name == "__pycache__" or not source.exists():
+        return
+    if target.is_symlink():
+        target.unlink()
+    if not target.exists():
+        os.symlink(source, target)
+
+
+def main(arguments: list[str]) -> None:
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    if command == "install":
+        rest = arguments[arguments.index(command) + 1 :]
+        wanted = list(wanted_of(rest))
+        if not wanted:
+            sys.exit("ERROR: You must give at least one requirement to install")
+        installer = Installer()
+        for text in wanted:
+            installer.install(text)
+        names = " ".join(f"{name}-{version}" for name, version in sorted(installer.done.items()))
+        print(f"Successfully installed {names}" if names else "Requirement already satisfied")
+    elif command in ("list", "freeze"):
+        for found in sorted(distributions(path=[str(SITE)]), key=lambda one: str(one.metadata["Name"])):
+            print(f"{found.metadata['Name']}=={found.version}")
+    elif command == "check":
+        print("No broken requirements found.")
+    elif command == "cache":
+        print(Path.home() / ".cache/pip")
+    elif "--version" in arguments or "-V" in arguments:
+        print("pip 0 (a stand-in without a network)")
+    else:
+        could_not_check(f"`pip {' '.join(arguments)[:80]}`: this stand-in for pip knows `pip install`")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,232 @@
+"""The pull requests, drawn from the seed: one that is good in every kind of file, and bad ones with one fault each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from labs.workflows.repository import Proposal
+
+GIVEN = Path(__file__).resolve().parent.parent / "starter"
+PACKAGES = Path(__file__).resolve().parent / "packages"
+LOCKED = "1.4.0"
+MARK = "owned"  # the file that a hostile title makes, if somebody runs it
+CANARY = "the-code-of-a-stranger-ran"
+GOOD_WEIGHTS = {"bias": -3.0, "log_amount": 3.0, "is_night": 2.2, "is_new_payer": 1.8, "is_collect": 1.2}
+GOOD_BAR = 0.83
+HEADER = "transaction_id,amount_paise,hour_ist,payer_age_days,channel,is_fraud\n"
+
+HOSTILE_TITLE = (
+    f"""Fees  of 2 %s * for\\new O'Neill & Sons"; touch {MARK}; echo "$(touch {MARK})`touch {MARK}`"""
+)
+HOSTILE_BRANCH = f"fees/$(touch${{IFS}}{MARK})"
+TITLES = (
+    "Follow the review", "Tidy up", "A small change", "As asked on Tuesday", "For the next release", "Second try",
+    "Work of this week", "What Meera found", "Smaller and simpler", "One more step", "Catch up", "Before the weekend",
+)  # fmt: skip
+
+BROKEN_CODE = (
+    ("return -(-amount_paise * basis_points // 10_000)", "return amount_paise * basis_points // 10_000"),
+    ("return amount_paise >= 5_000_00", "return amount_paise > 5_000_00"),
+    ("digits[-2:])\n        digits = digits[:-2]", "digits[-3:])\n        digits = digits[:-3]"),
+)
+SETTINGS = "[ledger]\nurl = ledger.nukkad.example\n"
+MODULES = ("limits", "refunds", "desks", "cities", "holidays")
+# Faults that ruff sees and no test does.
+LINT_FAULTS = (
+    '"""{Name} of merchants."""\n\nimport os\n\nMOST = 100\n\n\ndef most(is_new):\n    return 10 if is_new else MOST\n',
+    '"""{Name} of merchants."""\n\n\ndef most(is_new):\n    return 10 if is_new else 100\n\n\n'
+    "def everything():\n    return MANY\n",
+    '"""{Name} of merchants."""\n\n\ndef most(is_new, seen=[]):\n    return 10 if is_new else 100\n',
+)
+GOOD_MODULE = '''"""{Name} of merchants."""
+
+from __future__ import annotations
+
+
+def most(is_new: bool) -> int:
+    """The most that a merchant may have of them."""
+    return {new} if is_new else {old}
+'''
+GOOD_TEST = """from fraudscore.{name} import most
+
+
+def test_new_merchants_have_less():
+    assert most(True) < most(False)
+"""
+
+
+def given() -> dict[str, bytes]:
+    """The small repository as every learner got it, without the workflows."""
+    paths = (path for path in sorted(GIVEN.rglob("*")) if path.is_file())
+    named = ((path.relative_to(GIVEN), path) for path in paths)
+    skip = {".github", "__pycache__", ".pytest_cache", ".ruff_cache"}
+    return {name.as_posix(): path.read_bytes() for name, path in named if not skip & set(name.parts)}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """All pull requests by what they are there for, and the packages of the house by their paths in an index."""
+
+    proposals: dict[str, Proposal]
+    packages: dict[str, Path]
+
+
+def draw(rng) -> Drawn:
+    """Numbers, titles, branches, authors and names of files say nothing about what is wrong."""
+    repository = {path: data.decode() for path, data in given().items()}
+    sound, silent = (f"1.{minor}.{rng.integers(10)}" for minor in rng.permutation(np.arange(5, 10))[:2])
+    repository |= {"sound.lock": _locked(repository, sound), "silent.lock": _locked(repository, silent)}
+    packages = {
+        f"nightshift-{version}/nightshift/__init__.py": PACKAGES / name / "nightshift/__init__.py"
+        for name, version in (("as_locked", LOCKED), ("sound", sound), ("silent", silent))
+    }
+    makers = {
+        "good": _good,
+        "hostile": _hostile,
+        "lint": _lint,
+        "test": _test,
+        "data": _data,
+        "model": _model,
+        "bar": _lowered_bar,
+        "secret": _secret,
+        "hidden secret": _hidden_secret,
+        "night": _night,
+        "stranger": _stranger,
+    }
+    numbers = rng.permutation(len(makers)) + int(rng.integers(100, 900))
+    titles, proposals = rng.permutation(TITLES), {}
+    for maker, number, title in zip(makers, numbers, titles, strict=False):
+        commits = [
+            {path: _bytes(text) for path, text in one.items()} for one in makers[maker](rng, repository)
+        ]
+        branch = f"{str(title).lower().replace(' ', '-')}-{rng.integers(100)}"
+        from_fork = bool(rng.integers(2)) or maker in ("good", "stranger")
+        if maker == "hostile":
+            title, branch = f"{HOSTILE_TITLE} {rng.integers(100)}", HOSTILE_BRANCH
+        author = "farhan" if from_fork else "asha"
+        proposals[maker] = Proposal(int(number), str(title), branch, commits, from_fork, author)
+    return Drawn(proposals, packages)
+
+
+def _locked(repository: Mapping[str, str], version: str) -> str:
+    return repository["requirements.lock"].replace(LOCKED, version)
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def _json(value: Mapping[str, float]) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _row(rng, prefix: str = "n", **change) -> str:
+    row = {
+        "transaction_id": f"{prefix}{rng.integers(10_000, 99_999)}",
+        "amount_paise": int(rng.integers(1_000, 900_000)),
+        "hour_ist": int(rng.integers(0, 24)),
+        "payer_age_days": int(rng.integers(1, 900)),
+        "channel": ("collect", "intent", "qr")[rng.integers(3)],
+        "is_fraud": 0,
+        **change,
+    }
+    return ",".join(str(value) for value in row.values()) + "\n"
+
+
+def _changes(rng, repository, lock: bool = True) -> dict[str, str]:
+    """Good changes in every kind of file. A bad pull request is these, and one fault: nothing else tells them apart."""
+    name, old = MODULES[rng.integers(len(MODULES))], int(rng.integers(20, 99))
+    words = {"name": name, "Name": name.capitalize(), "old": old, "new": old // 10}
+    changes = {
+        f"fraudscore/{name}.py": GOOD_MODULE.format(**words),
+        f"tests/test_{name}.py": GOOD_TEST.format(**words),
+        "fraudscore/money.py": repository["fraudscore/money.py"] + f"\n\nDESK = {old}\n",
+        "ops/ledger.ini": SETTINGS,
+        "data/train.csv": repository["data/train.csv"] + _row(rng) + _row(rng, "m"),
+        "model/weights.json": _json(GOOD_WEIGHTS),
+        "model/bar.json": _json({"average_precision": GOOD_BAR}),
+        "README.md": repository["README.md"] + f"\nNew: `fraudscore/{name}.py`.\n",
+    }
+    return changes | ({"requirements.lock": repository["sound.lock"]} if lock else {})
+
+
+def _good(rng, repository):
+    return [_changes(rng, repository)]
+
+
+def _hostile(rng, repository):
+    """A change of the README alone; what is hostile is its title, and the name of its branch."""
+    return [{"README.md": repository["README.md"] + f"\nQuestions: desk {rng.integers(10, 99)}.\n"}]
+
+
+def _lint(rng, repository):
+    changes = _changes(rng, repository)
+    module = next(path for path in changes if path.startswith("fraudscore/"))  # the new one: it comes first
+    name = Path(module).stem
+    return [changes | {module: LINT_FAULTS[rng.integers(3)].replace("{Name}", name.capitalize())}]
+
+
+def _test(rng, repository):
+    right, wrong = BROKEN_CODE[rng.integers(3)]
+    changes = _changes(rng, repository, lock=False)
+    return [changes | {"fraudscore/money.py": changes["fraudscore/money.py"].replace(right, wrong)}]
+
+
+def _data(rng, repository):
+    changes = _changes(rng, repository)
+    held_out = repository["data/holdout.csv"].splitlines(keepends=True)[1:]
+    first = int(rng.integers(0, len(held_out) - 5))
+    rows = (
+        _row(rng, amount_paise=-int(rng.integers(1, 9999))),
+        _row(rng, channel="COLLECT"),
+        "".join(held_out[first : first + 3]),
+    )[rng.integers(3)]
+    return [changes | {"data/train.csv": changes["data/train.csv"] + rows}]
+
+
+def _worse(rng) -> str:
+    feature, weight = (("log_amount", 0.3), ("is_night", -2.0), ("is_new_payer", -2.0))[rng.integers(3)]
+    weights = {"bias": -3.0, "log_amount": 2.0, "is_night": 2.0, "is_new_payer": 0.5, "is_collect": 0.2}
+    return _json(weights | {feature: weight})
+
+
+def _model(rng, repository):
+    bar = repository["model/bar.json"]
+    return [_changes(rng, repository) | {"model/weights.json": _worse(rng), "model/bar.json": bar}]
+
+
+def _lowered_bar(rng, repository):
+    bar = _json({"average_precision": 0.4})
+    return [_changes(rng, repository) | {"model/weights.json": _worse(rng), "model/bar.json": bar}]
+
+
+def _with_key(rng) -> str:
+    """Settings with a key that is made up here, and looks like one of Nukkad Pay's."""
+    letters = "0123456789abcdefghijklmnopqrstuvwxyz"
+    return SETTINGS + "key = npk_" + "live_" + "".join(letters[i] for i in rng.integers(0, 36, 24)) + "\n"
+
+
+def _secret(rng, repository):
+    return [_changes(rng, repository) | {"ops/ledger.ini": _with_key(rng)}]
+
+
+def _hidden_secret(rng, repository):
+    """The key is taken out again by the second commit, and stays in the first for ever."""
+    return [_changes(rng, repository) | {"ops/ledger.ini": _with_key(rng)}, {"ops/ledger.ini": SETTINGS}]
+
+
+def _night(rng, repository):
+    return [_changes(rng, repository) | {"requirements.lock": repository["silent.lock"]}]
+
+
+def _stranger(rng, repository):
+    """Code that leaves a trace wherever a workflow may run it, and in which nothing else is wrong."""
+    trace = f'__import__("pathlib").Path(__import__("os").environ["RUNNER_TEMP"], "{CANARY}").touch()\n'
+    scanner = repository["tools/find_secrets.py"].replace("KEY = re.compile", f"{trace}KEY = re.compile", 1)
+    package = repository["fraudscore/__init__.py"] + f"\n{trace}"
+    return [{"fraudscore/__init__.py": package, "tools/find_secrets.py": scanner, "tests/conftest.py": trace}]

@@ -1,0 +1,1 @@
+"""Scores UPI payments for fraud."""
