@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pip.__main__ import could_not_check, main  # type: ignore[import-not-found, unused-ignore]
+from pip.__main__ import could_not_check, main  # type: ignore[import-not-found, attr-defined, unused-ignore]
 
 
 def run(words: list[str]) -> None:
