@@ -12,6 +12,7 @@ from model_run import (
     SAME,
     SECONDS,
     Trained,
+    clear_out,
     give_export,
     left_behind,
     read_metrics,
@@ -311,6 +312,7 @@ def needs_what_it_declares(work, model, some):
 def refuses_data_it_cannot_use(work, made):
     """refuses an export that nothing can be learned from: says why, and leaves OUT as it was"""
     old = b'{"threshold": 0.5}\n'
+    clear_out(work)
     work.put("model/metrics.json", old)
     hint = "Look at the data before you fit, and write only when all is done."
     for number, (what, (files, name)) in enumerate(rewriting.unusable(made).items()):
@@ -325,5 +327,8 @@ def refuses_data_it_cannot_use(work, made):
             hint=hint,
         )
         left = [path for path in work.files() if path.startswith("model/")]
+        got = (
+            "something new in it" if len(left) > 1 else "something gone from it" if not left else "it changed"
+        )
         untouched = left == ["model/metrics.json"] and work.read("model/metrics.json").bytes == old
-        answer.require(untouched, wanted="OUT as it was", got="something new in it", hint=hint)
+        answer.require(untouched, wanted="OUT as it was", got=got, hint=hint)

@@ -132,9 +132,11 @@ def _configure(config: Config, instruction: Instruction, known: Mapping[str, str
     if name in ("CMD", "ENTRYPOINT"):
         run = argv if argv is not None else [*config.shell, text]
         if name == "CMD":
-            config.cmd = run
+            config.cmd, config.cmd_is_inherited = run, False
         else:
-            config.entrypoint, config.entrypoint_is_shell, config.cmd = run, argv is None, None
+            config.entrypoint, config.entrypoint_is_shell = run, argv is None
+            if config.cmd_is_inherited:  # an ENTRYPOINT forgets the base's CMD, and not this stage's own
+                config.cmd = None
     elif name == "USER":
         config.user = expand(text, known)
     elif name == "EXPOSE":

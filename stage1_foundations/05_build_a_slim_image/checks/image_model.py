@@ -80,6 +80,7 @@ class Config:
     workdir: str = "/"
     env: dict[str, str] = field(default_factory=dict)
     cmd: list[str] | None = None
+    cmd_is_inherited: bool = True
     entrypoint: list[str] | None = None
     entrypoint_is_shell: bool = False
     health: Health | None = None
@@ -88,7 +89,9 @@ class Config:
     stop_signal: str = "SIGTERM"
 
     def copy(self) -> Config:
-        return replace(self, env=dict(self.env), ports=set(self.ports), shell=list(self.shell))
+        """The settings that a stage built on this one begins with."""
+        own = {"env": dict(self.env), "ports": set(self.ports), "shell": list(self.shell)}
+        return replace(self, cmd_is_inherited=True, **own)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dockerignore import NoPattern, read_patterns, sent
 from image_model import BuildProblem, Stage
 from labs.checks import CouldNotCheck, Document
 from pip_commands import requirements_of
-from trial_start import HERE, Trial, command_of
+from trial_start import HERE, Trial, command_of, without_init
 from working_copy import LITTER_FOLDERS, WorkingCopy, make_working_copy
 
 CONTRACT = ("Dockerfile", ".dockerignore")
@@ -86,7 +86,10 @@ class Submission:
         argv = command_of(self.final)
         about = self.about(f"docker run: {' '.join(argv)[:120]}")
         about.require(
-            argv, wanted="a CMD or ENTRYPOINT", got="none", hint="Say what the container starts with."
+            without_init(argv),
+            wanted="a CMD or ENTRYPOINT that starts the service",
+            got=f"nothing after `{' '.join(argv)}`" if argv else "none",
+            hint="Say what the container starts with.",
         )
         process = trial.start(argv, env)
         deadline = time.monotonic() + START_SECONDS

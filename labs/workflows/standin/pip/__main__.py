@@ -83,6 +83,21 @@ def wanted_in(path: Path) -> Iterator[str]:
             yield f"path:{line}" if line.startswith((".", "/")) else line
 
 
+def copy(package: Path, into: Path) -> None:
+    """Copy a package's files; over those of an earlier copy, and writable, though the index may not be.
+
+    They are copied, and not linked: what Python writes beside a module must not land in the index.
+    """
+    for source in package.rglob("*"):
+        target = into / source.relative_to(package)
+        if source.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            shutil.copyfile(source, target)
+
+
 class Installer:
     """Links distributions into this environment, each once."""
 
@@ -139,8 +154,7 @@ class Installer:
             sys.exit(f"ERROR: No matching distribution found for {asked}")
         version = max(fitting, key=Version)
         self.done[name] = version
-        # Copied, and not linked: what Python writes beside a module must not land in the index.
-        shutil.copytree(self.index[name][version], SITE, dirs_exist_ok=True)
+        copy(Path(self.index[name][version]), SITE)
         info = SITE / f"{name}-{version}.dist-info"
         info.mkdir(exist_ok=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
