@@ -72,7 +72,8 @@ def advice(dockerfile: Path) -> None:
         [program, "--no-color", "-"], stdin=dockerfile.open("rb"), capture_output=True, text=True, check=False
     )
     remarks = [line.removeprefix("-:") for line in told.stdout.splitlines()]
-    print(f"\nhadolint has {len(remarks)} remarks" + (":" if remarks else ""))
+    many = "1 remark" if len(remarks) == 1 else f"{len(remarks)} remarks"
+    print(f"\nhadolint has {many}" + (":" if remarks else ""))
     for remark in remarks:
         print(f"  line {remark}")
 

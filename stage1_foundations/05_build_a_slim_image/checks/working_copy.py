@@ -165,6 +165,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Leave in a folder what lies about in a real working copy.")
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
+    if not folder.is_dir():
+        parser.error(f"{folder} is no folder. Start the lab first, and run this from the course's folder.")
     files = make_working_copy(PUBLIC_SEED).files
     left = {name: file for name, file in files.items() if not (folder / name).exists()}
     write(left, folder)
