@@ -78,6 +78,7 @@ class Event:
             return {**body, "ref": self.ref, "after": self.sha}
         theirs = {**ours, "full_name": f"{request.author}/{name}", "owner": {"login": request.author}}
         head_repository = {**(theirs if request.from_fork else ours), "fork": request.from_fork}
+        head_owner = request.author if request.from_fork else owner
         body["number"] = request.number
         body["pull_request"] = {
             "number": request.number,
@@ -87,8 +88,18 @@ class Event:
             "user": {"login": request.author},
             "labels": [{"name": label} for label in request.labels],
             "merge_commit_sha": request.merge_sha,
-            "head": {"ref": request.head_ref, "sha": request.head_sha, "repo": head_repository},
-            "base": {"ref": request.base_ref, "sha": request.base_sha, "repo": ours},
+            "head": {
+                "ref": request.head_ref,
+                "label": f"{head_owner}:{request.head_ref}",
+                "sha": request.head_sha,
+                "repo": head_repository,
+            },
+            "base": {
+                "ref": request.base_ref,
+                "label": f"{owner}:{request.base_ref}",
+                "sha": request.base_sha,
+                "repo": ours,
+            },
         }
         return body
 

@@ -34,6 +34,7 @@ class Proposal:
     commits: Sequence[Files]
     from_fork: bool = False
     author: str = "asha"
+    body: str = ""
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -91,6 +92,7 @@ def open_pull_requests(
             head_sha=commits[f"refs/pull/{one.number}/head"],
             base_sha=commits["refs/heads/main"],
             merge_sha=commits[f"refs/pull/{one.number}/merge"],
+            body=one.body,
             author=one.author,
             from_fork=one.from_fork,
         )

@@ -95,4 +95,9 @@ WRONG: dict[str, Change] = {
         average_precision=None
     ),
     "its `holdout.id` is another one": lambda m: m["holdout"].update(id="other rows"),
+    "its average_precision is true": lambda m: m["holdout"].update(average_precision=True),
+    "it counts -5 frauds": lambda m: m["holdout"].update(frauds=-5),
+    "it has a slice that the champion does not have": lambda m: m["slices"].update(
+        qr={"rows": 90, "frauds": 9, "average_precision": 0.7}
+    ),
 }

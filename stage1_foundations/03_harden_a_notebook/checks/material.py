@@ -135,6 +135,8 @@ def broken_lines(rng: np.random.Generator, rows: list[Row]) -> list[str]:
         json.dumps({**whole, "distance_km": -1.0}),
         json.dumps([whole]),
         json.dumps({name: value for name, value in whole.items() if name != "event_time"}),
+        json.dumps({**whole, "distance_km": True}),
+        json.dumps({**whole, "device_age_days": float("nan")}),
     ]
 
 

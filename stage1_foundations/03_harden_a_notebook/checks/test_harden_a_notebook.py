@@ -377,7 +377,7 @@ def _what_matters(work, data, one, rng):
 
 
 @check(points=2, after=takes_the_threshold_from_training_rows)
-def follows_its_settings(work, data, rng):
+def follows_its_settings(work, data, shelf, rng):
     """takes settings from `--set` before the environment before the file, and does as they say"""
     share, seed = round(float(rng.uniform(0.08, 0.2)), 3), int(rng.integers(100, 10_000))
     config = f"review_share = {share}\nholdout_days = 3\nseed = 1\n"
@@ -391,6 +391,12 @@ def follows_its_settings(work, data, rng):
     found = {name: trained.metrics["config"].get(name) for name in wanted}
     hint = "--set before FRAUD_… variables before the file before the defaults, each key for itself."
     trained.finished.require(found == wanted, wanted=f"`config` = {wanted}", got=f"{found}", hint=hint)
+    trained.finished.require(
+        trained.metrics["model_version"] != shelf["a"].metrics["model_version"],
+        wanted="another `model_version`: it is another model",
+        got="the same one",
+        hint="Make the version from what the model has learned.",
+    )
     held = len(data.holdout(days))
     trained.finished.require(
         trained.metrics["rows"]["holdout"] == held,
@@ -432,6 +438,8 @@ def _left_nothing(work, finished):
     left = [path for path in work.files() if path.startswith(f"{REFERENCE}/")]
     hint = "Make the whole folder beside, then rename it: a folder that is there is a whole one."
     finished.require(not left, wanted="no model folder", got="one with files in it", hint=hint)
+    there = work.run("test", "-e", REFERENCE).status == 0
+    finished.require(not there, wanted="no model folder", got="an empty one", hint=hint)
 
 
 @check(points=2, after=trains_a_model)
@@ -573,6 +581,10 @@ def gate_makes_no_decision_without_figures(work, rng):
     hint = "No figure is no pass, and no refusal either. Check both files before you compare."
     for words, candidate in gate_cases.broken(champion):
         ends_with(_gate(work, champion, candidate, words), 2, hint)
+    nameless = gate_cases.changed(champion, lambda metrics: metrics["holdout"].pop("id"))
+    finished = _gate(work, nameless, gate_cases.moved(nameless, 0.1), "neither has a `holdout.id`")
+    finished.did = "gate  (neither has a `holdout.id`)"
+    ends_with(finished, 2, hint)
     for words, text in (("there is no champion", None), ("the champion's file ends early", '{"holdout": {')):
         finished = _gate(work, text, gate_cases.moved(champion, 0.1), words)
         finished.did = f"gate  ({words})"

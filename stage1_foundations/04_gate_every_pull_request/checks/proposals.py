@@ -29,20 +29,15 @@ TITLES = (
     "Work of this week", "What Meera found", "Smaller and simpler", "One more step", "Catch up", "Before the weekend",
 )  # fmt: skip
 
-BROKEN_CODE = (
-    ("return -(-amount_paise * basis_points // 10_000)", "return amount_paise * basis_points // 10_000"),
-    ("return amount_paise >= 5_000_00", "return amount_paise > 5_000_00"),
-    ("digits[-2:])\n        digits = digits[:-2]", "digits[-3:])\n        digits = digits[:-3]"),
-)
 SETTINGS = "[ledger]\nurl = ledger.nukkad.example\n"
 MODULES = ("limits", "refunds", "desks", "cities", "holidays")
-# Faults that ruff sees and no test does.
+# Faults that ruff sees and no test does. They stand in a test: who looks at the package alone does not see them.
 LINT_FAULTS = (
-    '"""{Name} of merchants."""\n\nimport os\n\nMOST = 100\n\n\ndef most(is_new):\n    return 10 if is_new else MOST\n',
-    '"""{Name} of merchants."""\n\n\ndef most(is_new):\n    return 10 if is_new else 100\n\n\n'
-    "def everything():\n    return MANY\n",
-    '"""{Name} of merchants."""\n\n\ndef most(is_new, seen=[]):\n    return 10 if is_new else 100\n',
+    ("import os\n\n", ""),
+    ("", "\n\ndef everything():\n    return MANY\n"),
+    ("", "\n\ndef seen_before(name, seen=[]):\n    return name in seen\n"),
 )
+BOT = "lock-keeper[bot]"
 GOOD_MODULE = '''"""{Name} of merchants."""
 
 from __future__ import annotations
@@ -109,7 +104,10 @@ def draw(rng) -> Drawn:
         if maker == "hostile":
             title, branch = f"{HOSTILE_TITLE} {rng.integers(100)}", HOSTILE_BRANCH
         author = "farhan" if from_fork else "asha"
-        proposals[maker] = Proposal(int(number), str(title), branch, commits, from_fork, author)
+        if maker in ("good", "bar", "night"):  # a gate that leaves bots alone lets the incident in
+            author = BOT
+        body = HOSTILE_TITLE if maker == "hostile" else ""
+        proposals[maker] = Proposal(int(number), str(title), branch, commits, from_fork, author, body)
     return Drawn(proposals, packages)
 
 
@@ -160,21 +158,22 @@ def _good(rng, repository):
 
 
 def _hostile(rng, repository):
-    """A change of the README alone; what is hostile is its title, and the name of its branch."""
+    """A change of the README alone; what is hostile is its title, its text, and the name of its branch."""
     return [{"README.md": repository["README.md"] + f"\nQuestions: desk {rng.integers(10, 99)}.\n"}]
 
 
 def _lint(rng, repository):
     changes = _changes(rng, repository)
-    module = next(path for path in changes if path.startswith("fraudscore/"))  # the new one: it comes first
-    name = Path(module).stem
-    return [changes | {module: LINT_FAULTS[rng.integers(3)].replace("{Name}", name.capitalize())}]
+    test = next(path for path in changes if path.startswith("tests/"))
+    before, after = LINT_FAULTS[rng.integers(3)]
+    return [changes | {test: before + changes[test] + after}]
 
 
 def _test(rng, repository):
-    right, wrong = BROKEN_CODE[rng.integers(3)]
+    """A new module that is wrong, and a new test that says so: no list of tests knows its name."""
     changes = _changes(rng, repository, lock=False)
-    return [changes | {"fraudscore/money.py": changes["fraudscore/money.py"].replace(right, wrong)}]
+    module = next(path for path in changes if path.startswith("fraudscore/"))  # the new one: it comes first
+    return [changes | {module: changes[module].replace("if is_new", "if not is_new")}]
 
 
 def _data(rng, repository):

@@ -137,6 +137,8 @@ class Installer:
             if not asked.specifier.contains(self.done[name], prereleases=True):
                 sys.exit(f"ERROR: Cannot install {text}: {name} {self.done[name]} is asked for as well")
             return
+        if name == "pip":
+            return  # it stays this one, also where a real one lies beside it: that would ask the network
         if name in self.index:
             self._from_index(name, asked)
         elif name in self.library:
