@@ -8,6 +8,7 @@ from labs.catalog import Lab
 from labs.desk import Desk, shown, stands_in
 from labs.errors import LabsError
 from labs.hints import read_hints
+from labs.machine import real_words
 from labs.results import LabResult, State
 
 
@@ -45,7 +46,9 @@ def hint(desk: Desk, lab: Lab, name: str | None) -> None:
         if result is None:
             raise LabsError("A hint needs a result to start from.", f"First: labs check {lab.slug}")
         if result.passed_here:
-            print(f"Everything in {lab.slug} passed: there is nothing to hint at.")
+            rest = real_words(result.lacking)
+            passed = "Everything" if not rest else f"Everything that can be checked without {rest}"
+            print(f"{passed} in {lab.slug} passed: there is nothing to hint at.")
             return
         name = _first_open(result)
     if not hints.get(name):

@@ -249,9 +249,8 @@ class Grader:
     def _environment(self) -> dict[str, str]:
         """What the warm parent sees: nothing of the caller's but the locale, and which Docker engine is theirs."""
         kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
-        dockers = os.environ.get(
-            "DOCKER_CONFIG", os.path.expanduser("~/.docker")
-        )  # which engine is the user's
+        # Which engine is the user's stands there.
+        dockers = os.environ.get("DOCKER_CONFIG", os.path.expanduser("~/.docker"))
         if os.path.isdir(dockers):
             kept["DOCKER_CONFIG"] = dockers
         return {
