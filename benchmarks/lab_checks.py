@@ -20,6 +20,7 @@ from labs import catalog
 from labs.catalog import Lab
 from labs.grading import Grader
 from labs.machine import EMBEDDED
+from labs.practice import LANES
 from labs.results import LabResult
 
 
@@ -43,7 +44,7 @@ def measure(lab: Lab, rounds: int) -> bool:
     """Grade the solution `rounds` times after a first grading that does not count; whether it always passed."""
     walls, results = list[float](), list[LabResult]()
     bare = []
-    with Grader(catalog.ROOT, warm=lab.warm, tier=EMBEDDED) as grader:
+    with Grader(catalog.ROOT, warm=lab.warm, tier=EMBEDDED, lanes=LANES) as grader:
         grader.wait_until_warm()
         grader.grade(lab, lab.solution)
         spent = cpu_seconds(grader)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 TICK_MS = 500
+LANES = min(os.cpu_count() or 1, 4)  # checks at a time
 
 
 class Session:
@@ -48,7 +50,7 @@ class Session:
 
                 warm = sorted({module for one in self.labs for module in one.warm})
                 self.grader = self.stack.enter_context(
-                    Grader(self.desk.catalog.root, warm=warm, tier=self.tier)
+                    Grader(self.desk.catalog.root, warm=warm, tier=self.tier, lanes=LANES)
                 )
             return self.grader.grade(lab, folder.resolve(), seed=self.seed, watcher=watcher)
 

@@ -38,7 +38,7 @@ OUTCOMES = {
 
 
 class Grader:
-    def __init__(self, root, warm=(), tier="local"):
+    def __init__(self, root, warm=(), tier="local", lanes=1):
         assert root == COURSE and list(warm) == ["json"] and tier == "local"
 
     def __enter__(self):

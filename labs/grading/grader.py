@@ -52,6 +52,7 @@ class Grader:
         allowed: the isolation layers to try; fewer only to test a lower rung.
         tier: "local" uses real things (labs.machine) where they answer; "embedded" leaves them out, so that feedback
             is the same on every machine. A result says which was reached.
+        lanes: how many checks of one grading may run at the same time; 1 where several gradings do.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Grader:
         cold: bool = False,
         allowed: Sequence[str] = LAYERS,
         tier: str = LOCAL,
+        lanes: int = 1,
     ) -> None:
         self.root = root
+        self.lanes = 1 if sys.platform == "darwin" else lanes
         self.tier = tier
         self.allowed = tuple(allowed)
         self._warm = () if cold or sys.platform == "darwin" else tuple(dict.fromkeys(warm))
@@ -190,6 +193,7 @@ class Grader:
             "warm": self._address,
             "allowed": list(self.allowed),
             "tier": self.tier,
+            "lanes": self.lanes,
         }
         expected: list[tuple[str, str, int]] = []
         done: dict[str, CheckResult] = {}

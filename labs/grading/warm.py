@@ -29,6 +29,7 @@ ALWAYS = (
     "labs.grading.keeper",
     "labs.grading.worker",
     "labs.grading.judge",
+    "labs.grading.lanes",
     "landlockpy",
     "pyseccomp",
 )

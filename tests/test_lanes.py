@@ -1,0 +1,139 @@
+"""Checks of one grading run side by side, and nothing but the waiting changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from faulty import LAB_TOML, make_lab, make_work
+
+from labs.catalog import Lab
+from labs.grading import Grader
+from labs.results import CheckResult, LabResult, State
+
+CHECKS = '''"""Checks that meet each other, count what they share, and break."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from labs.checks import check
+
+MEETING = Path(os.getcwd()).parent / "meeting"
+
+
+def meet(me, other):
+    """Leave a word, wait for the other's: both come back only if both run at the same time."""
+    MEETING.mkdir(exist_ok=True)
+    (MEETING / me).touch()
+    deadline = time.monotonic() + 20
+    while not (MEETING / other).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return (MEETING / other).exists()
+
+
+@pytest.fixture(scope="session")
+def shared():
+    return []
+
+
+@check(points=1)
+def prepares(work, shared):
+    """prepares what others use"""
+    shared.append("prepared")
+
+
+@check(points=1, after=prepares)
+def is_here(work, shared):
+    """meets the other"""
+    if not meet("here", "there"):
+        work.run("true").fail(wanted="the other", got="nobody")
+
+
+@check(points=1, after=prepares)
+def is_there(work, shared):
+    """meets the one"""
+    if not meet("there", "here"):
+        work.run("true").fail(wanted="the one", got="nobody")
+
+
+@check(points=1, after=prepares)
+def finds_what_was_prepared(work, shared):
+    """finds what the first check prepared"""
+    if shared != ["prepared"]:
+        work.run("true").fail(wanted="prepared", got=shared)
+
+
+@check(points=1)
+def fails(work):
+    """fails"""
+    work.run("true").fail(wanted="1", got="2", hint="Look again.")
+
+
+@check(points=1)
+def breaks(work):
+    """breaks"""
+    if (Path(os.getcwd()).parent / "meeting").exists():
+        os._exit(9)
+
+
+@check(points=1, after=fails)
+def waits(work):
+    """waits for what fails"""
+
+
+@check(points=1)
+def raises(work):
+    """has a bug of ours"""
+    raise RuntimeError("a bug of ours")
+
+
+@check(points=1)
+def adds(work):
+    """adds two numbers"""
+    work.call("sums.py:add", 2, 3).expect(value=5)
+'''
+
+
+def graded(tmp_path: Path, lanes: int, checks: str = CHECKS) -> LabResult:
+    lab: Lab = make_lab(tmp_path / "course", checks=checks, toml=LAB_TOML.replace("points = 4", "points = 9"))
+    with Grader(lab.folder.parent.parent, lanes=lanes) as grader:
+        return grader.grade(lab, make_work(tmp_path / "work"))
+
+
+def of(result: LabResult, name: str) -> CheckResult:
+    return next(check for check in result.checks if check.name == name)
+
+
+def test_two_checks_run_at_the_same_time_and_keep_their_order(tmp_path: Path) -> None:
+    result = graded(tmp_path, lanes=2)
+    states = [(check.name, check.state) for check in result.checks]
+    assert states == [
+        ("prepares", State.PASSED),
+        ("is_here", State.PASSED),
+        ("is_there", State.PASSED),
+        ("finds_what_was_prepared", State.PASSED),
+        ("fails", State.FAILED),
+        ("breaks", State.OUR_FAULT),
+        ("waits", State.COULD_NOT_CHECK),
+        ("raises", State.OUR_FAULT),
+        ("adds", State.PASSED),
+    ]
+    assert of(result, "breaks").because == "the check did not report"
+    assert "a bug of ours" in of(result, "raises").traceback
+    assert result.isolation.rung
+
+
+def test_side_by_side_says_what_one_after_the_other_says(tmp_path: Path) -> None:
+    alone = CHECKS.replace("return (MEETING / other).exists()", "return True").replace("os._exit(9)", "pass")
+    alone = alone.replace("time.monotonic() + 20", "0")
+    first = graded(tmp_path / "first", lanes=1, checks=alone)
+    second = graded(tmp_path / "second", lanes=3, checks=alone)
+
+    def plain(result: LabResult) -> list[CheckResult]:
+        return [replace(check, seconds=0.0, traceback="") for check in result.checks]
+
+    assert plain(first) == plain(second)
+    assert first.isolation == second.isolation
