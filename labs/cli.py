@@ -20,9 +20,13 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # an old locale gets "?" and no crash
     try:
-        from labs.commands import app  # in here, so that Ctrl-C during the import is Ctrl-C as well
+        from labs import (
+            commands,
+            service_commands,
+        )  # in here, so that Ctrl-C during the import is Ctrl-C as well
 
-        app(prog_name="labs")
+        service_commands.add_to(commands.app)
+        commands.app(prog_name="labs")
     except SystemExit as leaving:
         # Typer makes an exit of Ctrl-C; a command that said "stopped" itself exits with 130 without that.
         if isinstance(getattr(leaving.__context__, "__cause__", None), KeyboardInterrupt):

@@ -21,7 +21,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from labs.grading import kernel, wire
+from labs import kernel
+from labs.grading import wire
 from labs.grading.confine import HELD, LAYERS, Rules, confine
 
 MAX_FDS = 8

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labs.grading import kernel, wire
+from labs import kernel
+from labs.grading import wire
 from labs.grading.caretaker import caretake
 from labs.grading.confine import HELD, STRANGER_UID, needs_stranger
 

@@ -14,8 +14,9 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
+from labs import kernel
 from labs.checks import spec_of
-from labs.grading import kernel, wire
+from labs.grading import wire
 
 if TYPE_CHECKING:
     import pytest

@@ -21,7 +21,8 @@ import types
 import warnings
 from typing import Any
 
-from labs.grading import kernel, wire
+from labs import kernel
+from labs.grading import wire
 from labs.grading.confine import prepare
 
 ALWAYS = (

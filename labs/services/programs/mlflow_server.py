@@ -1,0 +1,46 @@
+"""MLflow's own server, in one process: SQLite in DATA, or PostgreSQL when LABS_DATABASE_URL names one.
+
+It is the application that `mlflow server` starts, on a socket that is given; the variables that tell it where things
+are belong to MLflow 3 (`mlflow.server`) and are not documented, hence the cap on its version.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from labs.services.programs import databases, templates
+
+
+def main(argv: list[str]) -> int:
+    data = Path(argv[1])
+    store = databases.address("mlflow")
+    if not store:
+        templates.lay_out("mlflow", data / "mlflow.db", _make)
+        store = f"sqlite:///{data / 'mlflow.db'}"
+    os.environ.update(
+        {
+            "_MLFLOW_SERVER_FILE_STORE": store,
+            "_MLFLOW_SERVER_REGISTRY_STORE": store,
+            "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+            "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(data / "artifacts"),
+            "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        }
+    )
+    import uvicorn
+
+    uvicorn.run("mlflow.server.fastapi_app:app", fd=int(argv[0]), log_level="warning")
+    return 0
+
+
+def _make(path: Path) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    new: Any = SqlAlchemyStore
+    new(f"sqlite:///{path}", str(path.parent)).engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,268 @@
+"""Services start once, answer their own real clients, survive whoever started them, and leave nothing when ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labs.errors import LabsError
+from labs.services import KINDS, Supervisor
+from labs.services.home import TOKEN, Running
+from labs.services.supervisor import Standing
+
+ENV = {
+    **os.environ,
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_LOGGING_LEVEL": "ERROR",
+}
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Supervisor]:
+    supervisor = Supervisor(tmp_path / ".services", usual_ports=False)
+    yield supervisor
+    for name in KINDS:
+        supervisor.down(name)
+
+
+def running(standing: Standing) -> Running:
+    assert standing.running is not None
+    assert standing.answers
+    return standing.running
+
+
+def of_token(token: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(TOKEN) == token:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def soon(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def client(code: str, standing: Standing) -> str:
+    """What a learner's own program prints, which knows nothing but the standard variables."""
+    variables = {**ENV, **standing.variables}
+    # -O: MLflow's client imports Feast (an entry point of Feast's), which without it takes seconds to check its types.
+    done = subprocess.run(
+        [sys.executable, "-O", "-c", code], env=variables, capture_output=True, text=True, timeout=180
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip()
+
+
+REDIS = """
+import os, redis
+store = redis.Redis.from_url(os.environ["REDIS_URL"])
+lease = store.lock("nightly", timeout=5)
+print(store.set("day", "2026-03-01", nx=True), store.set("day", "other", nx=True), store.get("day").decode())
+print(lease.acquire(blocking=False), store.lock("nightly").acquire(blocking=False), lease.release())
+"""
+AWS = """
+import boto3
+s3 = boto3.client("s3")
+s3.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
+s3.put_object(Bucket="models", Key="fraud/1", Body=b"bytes")
+print(s3.get_object(Bucket="models", Key="fraud/1")["Body"].read().decode())
+"""
+POSTGRES = """
+import os, sqlalchemy
+engine = sqlalchemy.create_engine(os.environ["DATABASE_URL"])
+with engine.begin() as connection:
+    connection.execute(sqlalchemy.text("CREATE TABLE IF NOT EXISTS marks (learner text, points int)"))
+    connection.execute(sqlalchemy.text("INSERT INTO marks VALUES ('asha', 40)"))
+    print(connection.execute(sqlalchemy.text("SELECT points FROM marks")).scalar())
+"""
+PROMETHEUS = """
+import os, httpx
+answer = httpx.get(os.environ["PROMETHEUS_URL"] + "/api/v1/query", params={"query": "vector(7) * 6"})
+print(answer.json()["data"]["result"][0]["value"][1])
+"""
+ALERTMANAGER = """
+import os, time, httpx
+url = os.environ["ALERTMANAGER_URL"] + "/api/v2/alerts"
+httpx.post(url, json=[{"labels": {"alertname": "ErrorBudgetBurns"}}]).raise_for_status()
+print([alert["labels"]["alertname"] for alert in httpx.get(url).json()])
+"""
+MLFLOW = """
+import mlflow, pathlib
+with mlflow.start_run() as run:
+    mlflow.log_metric("pr_auc", 0.43)
+    pathlib.Path("note.txt").write_text("kept")
+    mlflow.log_artifact("note.txt")
+print(mlflow.get_run(run.info.run_id).data.metrics["pr_auc"])
+print(mlflow.artifacts.load_text(run.info.artifact_uri + "/note.txt"))
+"""
+PREFECT = """
+from prefect import flow, get_client
+@flow
+def nightly(day): return day
+print(nightly("2026-03-01"))
+with get_client(sync_client=True) as client:
+    print([run.state_name for run in client.read_flow_runs()])
+"""
+
+
+WANTED = {
+    "redis": (REDIS, "True None 2026-03-01\nTrue False None"),
+    "aws": (AWS, "bytes"),
+    "mlflow": (MLFLOW, "0.43\nkept"),
+    "prefect": (PREFECT, "2026-03-01\n['Completed']"),
+    "postgres": (POSTGRES, "40"),
+    "prometheus": (PROMETHEUS, "42"),
+    "alertmanager": (ALERTMANAGER, "['ErrorBudgetBurns']"),
+}
+TIERS = [(name, tier) for name in WANTED for tier in KINDS[name].tiers]
+
+
+@pytest.mark.parametrize(("name", "tier"), TIERS)
+def test_its_own_client_reaches_it_at_each_tier(
+    name: str, tier: str, services: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not KINDS[name].tiers[tier].here:
+        pytest.skip(f"not on this machine: {KINDS[name].tiers[tier].get_it}")
+    monkeypatch.chdir(tmp_path)
+    standing = services.up(name, tier)
+    assert running(standing).tier == tier
+    code, wanted = WANTED[name]
+    lines = wanted.splitlines()
+    assert client(code, standing).splitlines()[-len(lines) :] == lines
+    assert services.up(name, tier).running == standing.running, "what runs stays as it is"
+
+
+def test_it_survives_the_command_that_started_it(services: Supervisor) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from labs.services import Supervisor\n"
+        "Supervisor(Path(sys.argv[1])).up('redis'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(services.folder)], timeout=60)
+    running(services.standing("redis"))
+
+
+def test_down_leaves_no_process_and_no_port(services: Supervisor) -> None:
+    now = running(services.up("redis"))
+    assert of_token(now.token)
+    assert services.down("redis") == ("redis",)
+    assert not of_token(now.token)
+    assert not psutil.pid_exists(now.keeper)
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", now.port)) != 0
+    assert not services.down("redis"), "a second time is harmless"
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere a killed keeper's service is found by the next up"
+)
+def test_a_killed_keeper_takes_its_service_along_and_up_mends_it(services: Supervisor) -> None:
+    now = running(services.up("redis"))
+    os.kill(now.keeper, signal.SIGKILL)
+    assert soon(lambda: not of_token(now.token))
+    assert services.standing("redis").running is None
+    assert services.home("redis").died
+    again = running(services.up("redis"))
+    assert again.port == now.port, "the address lasts"
+
+
+def test_a_service_that_dies_is_noticed_and_said(services: Supervisor) -> None:
+    now = running(services.up("redis"))
+    for process in of_token(now.token):
+        process.kill()
+    assert soon(lambda: services.standing("redis").running is None)
+    assert "redis ended by itself with exit status -9." in services.home("redis").last_lines(1)
+    running(services.up("redis"))
+
+
+def test_a_taken_port_is_no_trouble(services: Supervisor) -> None:
+    port = running(services.up("redis")).port
+    services.down("redis")
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        assert running(services.up("redis")).port != port
+
+
+@pytest.mark.parametrize("record", ["", "not json", '{"schema": 1}', '{"schema": 99}', "[]"])
+def test_a_damaged_record_is_no_record(record: str, services: Supervisor) -> None:
+    home = services.home("redis")
+    home.folder.mkdir(parents=True)
+    (home.folder / "record.json").write_text(record)
+    (home.folder / "port").write_text("not a port")
+    running(services.up("redis"))
+
+
+def test_a_stale_record_ends_nobody(services: Supervisor) -> None:
+    """The process that now has the keeper's number is somebody else's."""
+    home = services.home("redis")
+    home.folder.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as innocent:
+        home.record(Running("redis", "embedded", 1, innocent.pid, "0" * 16))
+        running(services.up("redis"))
+        services.down("redis")
+        assert innocent.poll() is None
+        innocent.kill()
+
+
+def test_many_at_once_start_one(services: Supervisor) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        keepers = {running(one).keeper for one in pool.map(lambda _: services.up("redis"), range(4))}
+    assert len(keepers) == 1
+
+
+def test_two_learners_never_meet(tmp_path: Path, services: Supervisor) -> None:
+    other = Supervisor(tmp_path / "other", usual_ports=False)
+    try:
+        first, second = running(services.up("redis")), running(other.up("redis"))
+        assert first.port != second.port
+        services.down("redis")
+        running(other.standing("redis"))
+    finally:
+        other.down("redis")
+
+
+def test_damaged_data_is_said_and_can_be_set_aside(services: Supervisor) -> None:
+    home = services.home("mlflow")
+    home.data.mkdir(parents=True)
+    (home.data / "mlflow.db").write_bytes(b"this is no database" * 100)
+    try:
+        services.up("mlflow")
+    except LabsError as error:
+        assert "MLflow" in error.message
+        assert "--fresh" in error.next_step
+    aside = services.set_aside("mlflow")
+    assert aside is not None
+    assert (aside / "mlflow.db").read_bytes().startswith(b"this is no database"), "nothing is lost"
+    running(services.up("mlflow"))
+
+
+def test_what_does_not_exist_is_named(services: Supervisor) -> None:
+    with pytest.raises(LabsError, match="no service 'kafka'"):
+        services.up("kafka")
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LabsError, match="cannot be used"):
+        Supervisor(tmp_path / "file").up("redis")
