@@ -37,7 +37,7 @@ def up(
         bool, typer.Option("--fresh", help="Begin with no data; the old data is kept aside.")
     ] = False,
 ) -> None:
-    """Start services: those that you name, or those of the lab that you work on.
+    """Start services: those that you name, or those of your lab.
 
     What runs already stays as it is. They run until `labs down`, also when you close the terminal.
 
@@ -69,7 +69,7 @@ def down(names: Names = None) -> None:
 
 
 def status(as_json: Json = False) -> None:
-    """Show the services: which run and answer, where, and which could run here.
+    """Show the services: what runs and answers, and where.
 
     Exits with 1 if one that should run does not answer.
 

@@ -7,6 +7,7 @@ Messages, as plain frames (`wire.py`), with file descriptors beside the first by
     caretaker → {"started": id, "layers": {…}, "trouble": why it could not start, if so}
     judge → {"signal": number, "to": id, "group": bool}
     caretaker → {"ended": id, "status": returncode, "cpu": seconds}
+    judge → {"listen": port} + a socket, over which a socket comes back that listens on this port of 127.0.0.1 in here
 """
 
 from __future__ import annotations
@@ -105,6 +106,8 @@ class _Inside:
             return False
         if "spawn" in order:
             self._spawn(order, fds)
+        elif "listen" in order:
+            _listen(order["listen"], socket.socket(fileno=fds[0]))
         elif "signal" in order and order["to"] in self.pids:
             pid = self.pids[order["to"]]
             with contextlib.suppress(OSError):
@@ -181,8 +184,21 @@ class _Inside:
             disk_mb=limits["disk_mb"],
             network=True,
             namespaced=self.namespaces == HELD,
+            ports=tuple(order.get("ports", ())),
             allowed=tuple(self.request.get("allowed", LAYERS)),
         )
+
+
+def _listen(port: int, answer: socket.socket) -> None:
+    """Hand over a listening socket, or nothing if the port is taken in here."""
+    with answer, socket.socket() as listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", port))
+            listener.listen(128)
+            socket.send_fds(answer, [b"L"], [listener.fileno()])
+        except OSError:
+            return
 
 
 def _actor(order: dict[str, Any], fds: list[int]) -> Callable[[], int]:

@@ -164,3 +164,11 @@ def names(keys: Iterable[Any]) -> str:
 
 def as_set(status: int | Iterable[int]) -> set[int]:
     return {status} if isinstance(status, int) else set(status)
+
+
+def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """The arguments of a call, as a reader would write them."""
+    words = [show(value, 80) for value in args] + [
+        f"{key}={show(value, 80)}" for key, value in kwargs.items()
+    ]
+    return ", ".join(words)

@@ -22,6 +22,7 @@ from labs import kernel
 
 HELD = "held"
 LAYERS = ("namespaces", "capabilities", "limits", "landlock", "seccomp", "separate user")
+SOCKET_TYPES = 0xF  # of socket(2)'s second argument; the rest are flags
 STRANGER_UID = 61_184  # no account has it; used only where Landlock is missing and we are root
 
 READABLE = (
@@ -48,7 +49,10 @@ DENIED_CALLS = (
 
 @dataclass(frozen=True)
 class Rules:
-    """What one child may do. `allowed` names the layers to try: fewer only to test a lower rung."""
+    """What one child may do. `allowed` names the layers to try: fewer only to test a lower rung.
+
+    `ports`: where on this machine's own loopback the services are that it may reach, if it has no network of its own.
+    """
 
     writable: tuple[str, ...]
     readable: tuple[str, ...]
@@ -58,6 +62,7 @@ class Rules:
     disk_mb: int
     network: bool
     namespaced: bool
+    ports: tuple[int, ...] = ()
     allowed: tuple[str, ...] = LAYERS
 
 
@@ -187,6 +192,8 @@ def _landlock(rules: Rules) -> None:
     # In a network of its own, with nobody else in it, a child may use TCP as it likes; elsewhere not at all.
     net = AccessNet.NONE if rules.namespaced and rules.network else net_for_abi(abi)
     with Ruleset(handled_fs=everything, handled_net=net, scoped=scope) as ruleset:
+        for port in rules.ports if net else ():
+            ruleset.allow_port(port, AccessNet.CONNECT_TCP)
         for path in _existing((*READABLE, *_python_homes(), *rules.readable)):
             ruleset.allow_path(path, read if os.path.isdir(path) else read & ~AccessFS.READ_DIR)
         for path in _existing(DEVICES):
@@ -200,6 +207,13 @@ def _python_homes() -> Sequence[str]:
     """Where this Python and its libraries live: the environment, its base, and editable source of `labs.world`."""
     labs = Path(__file__).resolve().parent.parent
     return (sys.prefix, sys.base_prefix, str(labs / "world"), str(labs / "__init__.py"))
+
+
+def _ports_can_be_chosen() -> bool:
+    """Whether Landlock can say to which ports a process may connect (since Linux 6.7)."""
+    from landlockpy import abi_version
+
+    return bool(abi_version() >= 4)
 
 
 def _existing(paths: Sequence[str]) -> list[str]:
@@ -235,6 +249,11 @@ def _seccomp(rules: Rules) -> None:
         syscalls.add_rule(refuse, "socket", seccomp.Arg(0, seccomp.EQ, socket.AF_UNIX))
         for family in (16, 17, 40):  # netlink, packet, vsock
             syscalls.add_rule(refuse, "socket", seccomp.Arg(0, seccomp.EQ, family))
+    elif rules.ports and _ports_can_be_chosen():
+        # TCP alone, and Landlock says where to: not UDP, and no other family.
+        syscalls.add_rule(refuse, "socket", seccomp.Arg(0, seccomp.NE, socket.AF_INET))
+        for other in (socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET, socket.SOCK_RDM):
+            syscalls.add_rule(refuse, "socket", seccomp.Arg(1, seccomp.MASKED_EQ, SOCKET_TYPES, other))
     else:
         syscalls.add_rule(refuse, "socket")
     syscalls.load()

@@ -13,7 +13,7 @@ from typing import Any
 
 from labs.catalog import Limits
 from labs.grading import collect, wire
-from labs.grading.compare import exit_words, shorten, show
+from labs.grading.compare import arguments, exit_words, shorten
 from labs.grading.documents import Document
 from labs.grading.evidence import Answer, Finished, Mismatch, NotStarted, raised
 from labs.grading.process import Process, pipe_with
@@ -38,6 +38,7 @@ class Work:
         self._peer: Sandbox | None = None
         self._caller: Running | None = None
         self._services: dict[str, Service] = {}
+        self._reached: dict[int, Mapping[str, str]] = {}
         self._inputs = place.session / f"inputs-{os.getpid()}-{next(_numbers)}"
         self._inputs.mkdir(mode=0o755)
 
@@ -54,7 +55,7 @@ class Work:
     ) -> Answer:
         """Call a function of the learner's with plain data, in the sandbox."""
         file, _, name = target.partition(":")
-        did = shorten(f"{name}({_arguments(args, kwargs)})  in {file}", 300)
+        did = shorten(f"{name}({arguments(args, kwargs)})  in {file}", 300)
         self._need(file, did)
         if fresh and self._caller is not None:
             self._caller.kill("")
@@ -178,6 +179,12 @@ class Work:
         """Take back a file that was given."""
         (self._inputs / path).unlink(missing_ok=True)
 
+    def reach(self, port: int, variables: Mapping[str, str]) -> None:
+        """Let what starts from now on reach a service of ours (`labs.grading.services`)."""
+        if port not in self._reached:
+            self._box().reach(port, variables)
+            self._reached[port] = dict(variables)
+
     @property
     def inputs(self) -> str:
         """The folder in which given files lie, as the learner's processes see it."""
@@ -204,6 +211,8 @@ class Work:
     def _box(self) -> Sandbox:
         if self._sandbox is None:
             self._sandbox = Sandbox(self._place, self._folder, self._limits, (str(self._inputs),))
+            for port, variables in self._reached.items():
+                self._sandbox.reach(port, variables)
         return self._sandbox
 
     def _replace_box(self) -> None:
@@ -280,13 +289,6 @@ class Work:
         finally:
             listener.close()
         return Service(target, running, path)
-
-
-def _arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    words = [show(value, 80) for value in args] + [
-        f"{key}={show(value, 80)}" for key, value in kwargs.items()
-    ]
-    return ", ".join(words)
 
 
 def _start_hint(trouble: str) -> str:

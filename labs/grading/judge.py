@@ -38,7 +38,7 @@ def judge(conn: socket.socket, request: dict[str, Any]) -> int:
     private = Path(request["session"]) / f"judge-{os.getpid()}"
     private.mkdir(mode=0o700)
     os.chdir(private)
-    plugin = Plugin(conn, request)
+    plugin = Plugin(conn, request, private / "services")
     noise = io.StringIO()
     options = [
         "-q",
@@ -70,8 +70,10 @@ def judge(conn: socket.socket, request: dict[str, Any]) -> int:
 class Plugin:
     """Gives checks their `work`, decides each one's state, and reports."""
 
-    def __init__(self, conn: socket.socket, request: dict[str, Any]) -> None:
+    def __init__(self, conn: socket.socket, request: dict[str, Any], services_folder: Path) -> None:
         from labs.grading.sandbox import Place
+
+        self.services_folder = services_folder
 
         self.conn = conn
         self.request = request
@@ -192,6 +194,12 @@ class Plugin:
         )
         yield work
         work.close()
+
+    @pytest.fixture(scope="session")
+    def services(self) -> Any:
+        from labs.grading.services import Services
+
+        return Services(self.place.warm, self.services_folder, self.request["tier"])
 
     @pytest.fixture(scope="session")
     def seed(self) -> int:

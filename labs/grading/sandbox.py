@@ -18,6 +18,7 @@ from typing import Any
 from labs.catalog import Limits
 from labs.grading import wire
 from labs.grading.confine import LAYERS
+from labs.grading.relay import relay
 from labs.grading.running import Running
 
 _numbers = itertools.count(1)
@@ -46,6 +47,8 @@ class Sandbox:
         self.killed = ""
         self.box = place.session / f"box-{os.getpid()}-{next(_numbers)}"
         self.box.mkdir(mode=0o700)
+        self.ports: list[int] = []
+        self.variables: dict[str, str] = {}
         self._running: dict[int, Running] = {}
         self._started: dict[int, dict[str, Any]] = {}
         self._lock = threading.Lock()
@@ -118,6 +121,7 @@ class Sandbox:
             "DO_NOT_TRACK": "true",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            **self.variables,
             **(extra or {}),
         }
 
@@ -152,7 +156,9 @@ class Sandbox:
         running = Running(self, name, out_read, err_read, ours)
         self._running[name] = running
         try:
-            self.order({"spawn": name, "kind": kind, "env": self.environment(env), **order}, fds)
+            self.order(
+                {"spawn": name, "kind": kind, "env": self.environment(env), "ports": self.ports, **order}, fds
+            )
         finally:
             for fd in (stdin, out_write, err_write):
                 os.close(fd)
@@ -166,6 +172,22 @@ class Sandbox:
         running.trouble = report["trouble"]
         self.layers = report["layers"]
         return running
+
+    def reach(self, port: int, variables: Mapping[str, str]) -> None:
+        """Let what is spawned from now on reach this port of our 127.0.0.1, as the same port of its own.
+
+        Where the sandbox has no network of its own, processes get the right to connect to just this port.
+        """
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self.order({"listen": port}, [theirs.fileno()])
+            ours.settimeout(10)
+            _, fds, _, _ = socket.recv_fds(ours, 1, 1)
+        if fds:
+            relay(socket.socket(fileno=fds[0]), port)
+        self.ports.append(port)
+        self.variables.update(variables)
 
     def order(self, message: dict[str, Any], fds: list[int] | None = None) -> None:
         with self._lock:

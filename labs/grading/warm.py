@@ -121,6 +121,10 @@ def _child(conn: socket.socket) -> None:
             from labs.grading.judge import judge
 
             code = judge(conn, request)
+        elif request["role"] == "service":
+            from labs.grading.services import hold
+
+            code = hold(conn, request)
         else:
             from labs.grading.keeper import keep
 

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from labs import kernel
 from labs.services.home import GRACE_SECONDS, TOKEN, Home, Running
@@ -30,7 +31,29 @@ HERE = "127.0.0.1"
 FORWARDED = "CODESPACE_NAME", "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN"
 
 
+class Service(Protocol):
+    """A process that runs a service, as its keeper sees it."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def send_signal(self, sig: int) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+Start = Callable[[Tier, int, str, Home], Service]
+
+
 def main(argv: list[str]) -> int:
+    return keep(argv, start_program, never)
+
+
+def never() -> bool:
+    return False
+
+
+def keep(argv: list[str], start: Start, unwanted: Callable[[], bool]) -> int:
+    """Hold one service until it ends, a signal comes or it is unwanted. Returns the exit status."""
     name, tier_name, folder, *ports = argv
     home, tier = Home(Path(folder)), KINDS[name].tiers[tier_name]
     if home.hold() is None:
@@ -42,18 +65,20 @@ def main(argv: list[str]) -> int:
     home.record(Running(name, tier_name, port, os.getpid(), token))
     if not tier.takes_socket:
         listener.close()  # the program binds the port by itself; if somebody was quicker, it says so and ends
-    service = _start(tier, listener.fileno() if tier.takes_socket else -1, port, token, home)
+    service = start(tier, listener.fileno() if tier.takes_socket else port, token, home)
     listener.close()
     ending: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, frame: ending.append(number))
     while service.poll() is None and not ending:
         _bound(home.log)
+        if unwanted():
+            ending.append(signal.SIGTERM)
         time.sleep(0.05)
     if service.poll() is None:
         _end(service, tier.ends_with)
     elif not ending:
-        _say(home, f"{name} ended by itself with exit status {service.returncode}.")
+        _say(home, f"{name} ended by itself with exit status {service.poll()}.")
     return 0 if ending else 1
 
 
@@ -71,8 +96,8 @@ def _listen(ports: list[int]) -> socket.socket:
     raise SystemExit(f"there is no free port on {HERE}")
 
 
-def _start(tier: Tier, descriptor: int, port: int, token: str, home: Home) -> subprocess.Popen[bytes]:
-    argument = descriptor if tier.takes_socket else port
+def start_program(tier: Tier, argument: int, token: str, home: Home) -> Service:
+    """Run the service's module as a program. `argument` is its listening descriptor, or else its port."""
     with open(home.log, "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", f"labs.services.{tier.module}", str(argument), str(home.data)],
@@ -81,9 +106,9 @@ def _start(tier: Tier, descriptor: int, port: int, token: str, home: Home) -> su
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=(descriptor,) if tier.takes_socket else (),
+            pass_fds=(argument,) if tier.takes_socket else (),
             process_group=0,
-            preexec_fn=_with_its_keeper(os.getpid()),
+            preexec_fn=with_its_keeper(os.getpid()),
         )
 
 
@@ -105,7 +130,9 @@ def _forwarded() -> dict[str, str]:
     }
 
 
-def _with_its_keeper(keeper: int) -> Callable[[], None]:
+def with_its_keeper(keeper: int) -> Callable[[], None]:
+    """What a new process does first, so that it never outlives its keeper."""
+
     def before() -> None:
         kernel.die_with_parent(signal.SIGKILL)
         if os.getppid() != keeper:
@@ -114,7 +141,7 @@ def _with_its_keeper(keeper: int) -> Callable[[], None]:
     return before
 
 
-def _end(service: subprocess.Popen[bytes], how: int) -> None:
+def _end(service: Service, how: int) -> None:
     """Ask, wait, then end the whole group."""
     service.send_signal(how)
     with contextlib.suppress(subprocess.TimeoutExpired):

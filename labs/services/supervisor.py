@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -23,6 +24,17 @@ from labs.workspace import plainly
 
 POLL_SECONDS = 0.05
 Progress = Callable[[str], None]
+
+
+class Keeper(Protocol):
+    """A keeper that was started: which process it is, and its exit status once it has ended."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+
+
+Launch = Callable[[list[str], Mapping[str, str], Home], Keeper]
 
 
 @dataclass(frozen=True)
@@ -51,11 +63,13 @@ class Supervisor:
     Args:
         folder: a folder for each service goes there.
         usual_ports: take the port that people know a service by, if it is free; otherwise always any free one.
+        launch: starts a keeper; by default one that outlives us.
     """
 
-    def __init__(self, folder: Path, usual_ports: bool = True) -> None:
+    def __init__(self, folder: Path, usual_ports: bool = True, launch: Launch | None = None) -> None:
         self.folder = folder
         self.usual_ports = usual_ports
+        self.launch = launch or launch_program
 
     def home(self, name: str) -> Home:
         return Home(self.folder / name)
@@ -146,22 +160,11 @@ class Supervisor:
             self._end(home, left)
         raise _did_not_start(kind, home, f"it does not answer after {tier.ready_seconds:.0f} s")
 
-    def _keeper(
-        self, kind: Kind, tier_name: str, home: Home, needs: list[Standing]
-    ) -> subprocess.Popen[bytes]:
+    def _keeper(self, kind: Kind, tier_name: str, home: Home, needs: list[Standing]) -> Keeper:
         ports = (home.last_port, kind.port) if self.usual_ports else (home.last_port,)
         words = [kind.name, tier_name, str(home.folder), *(str(port) for port in ports if port)]
         database = {VARIABLE: needs[0].variables["DATABASE_URL"]} if needs else {}
-        with open(home.log, "ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "labs.services.keeper", *words],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **database},
-                cwd=home.folder,
-                start_new_session=True,
-            )
+        return self.launch(words, database, home)
 
     def _end(self, home: Home, running: Running) -> None:
         """Ask the keeper to end its service; end both if it does not."""
@@ -187,6 +190,19 @@ class Supervisor:
                     process.kill()
             except (psutil.Error, OSError):
                 continue
+
+
+def launch_program(words: list[str], variables: Mapping[str, str], home: Home) -> Keeper:
+    with open(home.log, "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "labs.services.keeper", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **variables},
+            cwd=home.folder,
+            start_new_session=True,
+        )
 
 
 def find(name: str) -> Kind:

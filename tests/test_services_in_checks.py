@@ -1,0 +1,121 @@
+"""Checks start services by themselves; a learner's code finds them by the standard variables and nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+from faulty import LAB_TOML, make_lab, make_work
+
+from labs.catalog import Lab
+from labs.grading import Grader
+from labs.grading.confine import LAYERS
+from labs.results import LabResult, State
+
+CHECKS = '''
+import redis
+
+from labs.checks import check
+
+
+@check(points=1)
+def writes(work, services):
+    """writes into Redis"""
+    store = services.up("redis")
+    store.give_to(work)
+    work.run("python3", "nightly.py").expect(status=0)
+    found = redis.Redis.from_url(store.variables["REDIS_URL"]).get("day")
+    if found != b"2026-03-01":
+        work.run("true").fail(wanted="the day in Redis", got=repr(found))
+
+
+@check(points=1, after=writes)
+def is_kept_for_later_checks(work, services):
+    """finds what an earlier check wrote, and an empty one where it asks for another"""
+    here = redis.Redis.from_url(services.up("redis").url).get("day")
+    there = redis.Redis.from_url(services.up("redis", "another").url).get("day")
+    if (here, there) != (b"2026-03-01", None):
+        work.run("true").fail(wanted="one kept, one empty", got=f"{here} {there}")
+
+
+@check(points=1, after=writes)
+def survives_its_loss(work, services):
+    """says so when Redis is gone, and works again when it is back"""
+    store = services.up("redis", "mine")
+    store.give_to(work)
+    for lose in (store.kill, store.stop):
+        lose()
+        work.run("python3", "nightly.py").expect(status=3)
+        store.start()
+        work.run("python3", "nightly.py").expect(status=0)
+
+
+@check(points=1, after=writes)
+def reaches_nothing_else(work, services):
+    """reaches nothing else of this machine"""
+    services.up("redis").give_to(work)
+    other = services.up("redis", "not given")
+    work.run("python3", "snoop.py", other.url).expect(status=0)
+'''
+NIGHTLY = """
+import os, sys, redis
+try:
+    redis.Redis.from_url(os.environ["REDIS_URL"]).set("day", "2026-03-01")
+except redis.ConnectionError as error:
+    sys.exit(3)
+"""
+SNOOP = """
+import socket, sys
+port = int(sys.argv[1].rpartition(":")[2].partition("/")[0])
+for kind, address in ((socket.SOCK_STREAM, ("127.0.0.1", port)), (socket.SOCK_DGRAM, ("192.0.2.1", 53))):
+    try:
+        with socket.socket(socket.AF_INET, kind) as probe:
+            probe.connect(address)
+            probe.send(b"x")
+    except OSError:
+        continue
+    sys.exit(f"reached {address}")
+"""
+
+
+def course(tmp_path: Path) -> tuple[Lab, Path]:
+    lab = make_lab(tmp_path / "course", CHECKS, LAB_TOML.replace('"numpy"', '"redis", "fakeredis"'))
+    return lab, make_work(tmp_path / "work", nightly_py=NIGHTLY, snoop_py=SNOOP)
+
+
+def graded(tmp_path: Path, allowed: tuple[str, ...] = LAYERS) -> LabResult:
+    lab, work = course(tmp_path)
+    with Grader(lab.folder.parent.parent, warm=lab.warm, allowed=allowed, lanes=2) as grader:
+        return grader.grade(lab, work)
+
+
+@pytest.mark.parametrize("without", ["", "namespaces"])
+def test_a_learners_code_reaches_the_services_of_its_check(tmp_path: Path, without: str) -> None:
+    result = graded(tmp_path, tuple(layer for layer in LAYERS if layer != without))
+    wrong = [check for check in result.checks if check.state is not State.PASSED]
+    assert not wrong, wrong
+    if not without:
+        assert "REDIS_URL" not in os.environ, "nothing leaks into our own environment"
+
+
+def test_nothing_of_a_grading_outlives_it(tmp_path: Path) -> None:
+    lab, work = course(tmp_path)
+    with Grader(lab.folder.parent.parent, warm=lab.warm, lanes=2) as grader:
+        grader.grade(lab, work)
+        session = str(grader.session)
+        assert of(session), "the warm parent is one of them"
+    assert not of(session)
+
+
+def of(session: str) -> list[psutil.Process]:
+    """Every process of a grader: all are forks that show the warm parent's command line."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if session in process.cmdline():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
