@@ -17,6 +17,7 @@ from labs.grading import Grader
 from labs.grading.canaries import Flight, fly
 from labs.grading.sandbox import SandboxBroken
 from labs.grading.trust import remember
+from labs.services import KINDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,8 +31,6 @@ TOOLS = {
     "docker": "optional: builds images for real",
     "kubectl": "optional: a real client for Kubernetes labs",
     "terraform": "optional: real plans and state",
-    "redis-server": "optional: a real Redis",
-    "prometheus": "optional: real scraping and rules",
 }
 RUNGS = {
     "sealed": "Your work runs in a sealed sandbox. Results can be used as grades.",
@@ -58,12 +57,32 @@ def main(as_json: bool = False, root: Path = ROOT) -> int:
     ok = all(item.ok is not False for item in machine) and flight is not None and not flight.works
     if as_json:
         body = {"schema": 1, "ok": ok, "machine": [asdict(item) for item in machine]}
+        body["services"] = [asdict(service) for service in services()]
         if flight is not None:
             body["isolation"] = {**asdict(flight), "trusted": flight.trusted}
         print(json.dumps(body, indent=2))
         return 0 if ok else 1
     _print(machine, flight, trouble)
     return 0 if ok else 1
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A service: the tiers that this machine has, and what would bring another one."""
+
+    name: str
+    tiers: tuple[str, ...]
+    next: str
+
+
+def services() -> list[Offer]:
+    """What `labs up` can start here."""
+    offers = []
+    for kind in KINDS.values():
+        here = tuple(name for name, tier in kind.tiers.items() if tier.here)
+        ways = [f"{name}: {tier.get_it}" for name, tier in kind.tiers.items() if name not in here]
+        offers.append(Offer(kind.name, here, "; ".join(ways)))
+    return offers
 
 
 def examine(root: Path) -> list[Item]:
@@ -168,6 +187,11 @@ def _print(machine: list[Item], flight: Flight | None, trouble: str) -> None:
         out.print(f"{_mark(item.ok)} {item.name:14} {item.found}", soft_wrap=True)
         if item.next:
             out.print(f"  {'next':14} {item.next}")
+    out.print("\nservices, and the tiers at which this machine has them (docs/services.md):")
+    for offer in services():
+        out.print(f"{_mark(None)} {offer.name:14} {', '.join(offer.tiers) or 'not here'}", soft_wrap=True)
+        if offer.next:
+            out.print(f"  {'next':14} {offer.next}", soft_wrap=True)
     out.print()
     if flight is None:
         out.print(f"[red]✗[/] isolation      no sandbox could be made: {trouble}", soft_wrap=True)

@@ -12,7 +12,9 @@ from faulty import LAB_TOML, make_lab, make_work
 from labs.catalog import Lab
 from labs.grading import Grader
 from labs.grading.confine import LAYERS
+from labs.machine import EMBEDDED, LOCAL
 from labs.results import LabResult, State
+from labs.services import KINDS
 
 CHECKS = '''
 import redis
@@ -85,19 +87,20 @@ def course(tmp_path: Path) -> tuple[Lab, Path]:
     return lab, make_work(tmp_path / "work", nightly_py=NIGHTLY, snoop_py=SNOOP)
 
 
-def graded(tmp_path: Path, allowed: tuple[str, ...] = LAYERS) -> LabResult:
+def graded(tmp_path: Path, allowed: tuple[str, ...] = LAYERS, tier: str = EMBEDDED) -> LabResult:
     lab, work = course(tmp_path)
-    with Grader(lab.folder.parent.parent, warm=lab.warm, allowed=allowed, lanes=2) as grader:
+    with Grader(lab.folder.parent.parent, warm=lab.warm, allowed=allowed, tier=tier, lanes=2) as grader:
         return grader.grade(lab, work)
 
 
 @pytest.mark.parametrize("without", ["", "namespaces"])
-def test_a_learners_code_reaches_the_services_of_its_check(tmp_path: Path, without: str) -> None:
-    result = graded(tmp_path, tuple(layer for layer in LAYERS if layer != without))
+@pytest.mark.parametrize("tier", [EMBEDDED, LOCAL])
+def test_a_learners_code_reaches_the_services_of_its_check(tmp_path: Path, without: str, tier: str) -> None:
+    result = graded(tmp_path, tuple(layer for layer in LAYERS if layer != without), tier)
     wrong = [check for check in result.checks if check.state is not State.PASSED]
     assert not wrong, wrong
-    if not without:
-        assert "REDIS_URL" not in os.environ, "nothing leaks into our own environment"
+    assert result.tier == (tier if KINDS["redis"].tiers[LOCAL].here else EMBEDDED)
+    assert "REDIS_URL" not in os.environ, "nothing leaks into our own environment"
 
 
 def test_nothing_of_a_grading_outlives_it(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,9 @@ MEMORY_MB, DISK_MB, CPU_SECONDS, PROCESSES = 2048, 2048, 1200, 64
 class Services:
     """The services of one grading."""
 
-    def __init__(self, warm: str, folder: Path, tier: str) -> None:
-        self._warm, self._folder, self._tier = warm, folder, tier
+    def __init__(self, warm: str, folder: Path, tier: str, reached: Callable[[str], None]) -> None:
+        """`reached` hears the tier of every service that a check gets."""
+        self._warm, self._folder, self._tier, self._reached = warm, folder, tier, reached
 
     def up(self, name: str, instance: str = "") -> Running:
         """A service that answers; the same one again in later checks. Another `instance` is another one, and empty.
@@ -47,11 +49,13 @@ class Services:
         """
         supervisor = Supervisor(self._folder / (instance or "shared"), usual_ports=False, launch=self._launch)
         try:
-            return Running(supervisor, supervisor.up(name, self._tier))
+            running = Running(supervisor, supervisor.up(name, self._tier))
         except LabsError as error:
             if not supervisor.home(name).log.exists():  # this machine has none
                 raise CouldNotCheck(error.message) from None
             raise
+        self._reached(running.tier)
+        return running
 
     def _launch(self, words: list[str], variables: Mapping[str, str], home: Home) -> Keeper:
         conn = socket.socket(socket.AF_UNIX)
@@ -153,18 +157,23 @@ def fork_service(tier: Tier, argument: int, token: str, home: Home) -> Service:
         os.environ.update(
             {**environment(home), TOKEN: token, "HOME": str(home.data), "TMPDIR": str(home.data)}
         )
-        confine(_rules(home.data))
+        running = home.recorded()
+        layers = confine(_rules(home.data, running.port if running else 0))
+        print(f"held by: {layers}", flush=True)
         code = module.main([str(argument), str(home.data)])
     except SystemExit as leaving:
         if isinstance(leaving.code, str):
             print(leaving.code, file=sys.stderr)
         code = leaving.code if isinstance(leaving.code, int) else 1
+    except BaseException:
+        traceback.print_exc()  # into the service's log
     finally:
         sys.stderr.flush()
         os._exit(code)
 
 
-def _rules(data: Path) -> Rules:
+def _rules(data: Path, port: int) -> Rules:
+    """Its own port is the one that it may connect to: some libraries make a socket which they never use."""
     return Rules(
         writable=(str(data),),
         readable=(str(Path(__file__).parent.parent),),
@@ -174,6 +183,7 @@ def _rules(data: Path) -> Rules:
         disk_mb=DISK_MB,
         network=False,
         namespaced=False,
+        ports=(port,),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
 import socket
 import sys
 from pathlib import Path
@@ -43,7 +44,9 @@ def main(argv: list[str]) -> int:
 def first_user() -> dict[str, str]:
     """Make the administrator; its keys, named as the variables that every AWS client reads."""
     from moto.iam.models import iam_backends
+    from moto.moto_api._internal import mock_random
 
+    mock_random.seed(secrets.randbits(128))  # two forks would draw the same keys
     iam: Any = iam_backends[ACCOUNT]["aws"]
     iam.create_user("ap-south-1", user_name=ADMIN)
     iam.put_user_policy(ADMIN, "everything", json.dumps(MAY_DO_ALL))

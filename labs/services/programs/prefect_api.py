@@ -19,6 +19,10 @@ def main(argv: list[str]) -> int:
         templates.lay_out("prefect", data / "prefect.db", _make)
         store = _sqlite(data / "prefect.db")
     os.environ[DATABASE] = store
+    if "prefect" in sys.modules:  # a fork: what stood in the environment when it was imported is of no use
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
     import uvicorn
 
     uvicorn.run("prefect.server.api.server:create_app", factory=True, fd=int(argv[0]), log_level="warning")
