@@ -266,3 +266,33 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LabsError, match="cannot be used"):
         Supervisor(tmp_path / "file").up("redis")
+
+
+def test_a_full_disk_is_said_and_nothing_stays_behind(tmp_path: Path) -> None:
+    """In a mount namespace of its own with a disk of 64 KiB; a machine that refuses one cannot show this."""
+    script = f"""
+    mount -t tmpfs -o size=64k none {tmp_path} || exit 99
+    head -c 1000000 /dev/zero > {tmp_path}/filler 2>/dev/null
+    LABS_WORK={tmp_path}/work {sys.executable} -m labs up redis
+    """
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip("this machine lets nobody make a mount namespace")
+    assert done.returncode == 2, done
+    assert "disk is full" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_clock_that_jumps_changes_nothing(services: Supervisor) -> None:
+    """Files of services look a year old, or come from the future: it runs all the same."""
+    now = running(services.up("redis"))
+    for year in (-1, 1):
+        for path in services.home("redis").folder.rglob("*"):
+            moment = time.time() + year * 365 * 86400
+            os.utime(path, (moment, moment))
+        assert services.standing("redis").running == now
+        assert running(services.up("redis")) == now

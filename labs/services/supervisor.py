@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from labs.services.programs.databases import VARIABLE
 from labs.workspace import plainly
 
 POLL_SECONDS = 0.05
+LEAST_FREE = 2**20  # bytes
 Progress = Callable[[str], None]
 
 
@@ -225,6 +228,8 @@ def _not_here(kind: Kind) -> LabsError:
 
 def _did_not_start(kind: Kind, home: Home, why: str) -> LabsError:
     home.forget()
+    if shutil.disk_usage(home.folder).free < LEAST_FREE:  # then its last words may be lost as well
+        return plainly(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(home.folder)), home.folder)
     words = " ".join(home.last_lines(2).splitlines())
     return LabsError(
         f"{kind.title} did not start: {why}" + (f". Its last words: {words}" if words else "."),

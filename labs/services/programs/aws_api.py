@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from labs.services.programs.aws_refusals import Refusing
 from labs.workspace import write_whole
 
 ADMIN = "course-admin"
@@ -36,7 +37,7 @@ def main(argv: list[str]) -> int:
 
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     write_whole(data / "credentials.json", json.dumps(first_user()))
-    application = DomainDispatcherApplication(create_backend_app)
+    application = Refusing(DomainDispatcherApplication(create_backend_app))
     make_server(host, port, application, threaded=True, fd=listener.fileno()).serve_forever()
     return 0
 
