@@ -28,6 +28,9 @@ class Real:
 
 REAL = {
     "docker engine": Real("Docker engine", ("docker", "version", "--format", "{{.Server.Version}}")),
+    "kubernetes cluster": Real("Kubernetes cluster", ("kubectl", "get", "--raw", "/readyz", "--request-timeout=3s")),
+    "prometheus": Real("Prometheus with promtool", ("promtool", "--version")),
+    "terraform": Real("Terraform binary", ("terraform", "version")),
 }
 
 

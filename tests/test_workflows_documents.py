@@ -233,6 +233,7 @@ def test_a_tag_can_be_moved_and_a_commit_cannot() -> None:
     assert attacked.commit("actions/checkout@v6.0.2") != commit
     assert attacked.commit(f"actions/checkout@{commit}") == commit
     assert registry.commit("actions/cache/restore@v4") == registry.commit("actions/cache@v4")
+    assert registry.commit(f"actions/checkout@{commit.upper()}") == commit
     for unknown in ("someone/else@v1", "actions/checkout@" + "0" * 40, "actions/checkout"):
         with pytest.raises(Unsupported):
             registry.commit(unknown)

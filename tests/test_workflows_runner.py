@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from labs import workflows
 from labs.workflows import Event, Image, JobRun, Run, Settings, ThisComputer, Unsupported, repository
+from labs.workflows.caches import places
 from labs.workflows.environment import BadFile, assignments
 from labs.workflows.machine import inside
 
@@ -28,8 +30,10 @@ def requests(machine: ThisComputer) -> dict[int, workflows.PullRequest]:
     proposals = [
         repository.Proposal(1, "Ours", "ours", [{"a.txt": b"two\n"}, {"b.txt": b"b\n", "a.txt": b"three\n"}]),
         repository.Proposal(2, 'Theirs"; touch owned; "', "theirs", [{"a.txt": None}], from_fork=True),
+        repository.Proposal(3, "Old", "old", [{"b.txt": b"b\n"}], behind=1),
     ]
-    return repository.open_pull_requests(machine, "origin.git", MAIN, proposals, frozenset({"a.txt"}))
+    history = [{**MAIN, "a.txt": b"zero\n"}, {"a.txt": MAIN["a.txt"]}]
+    return repository.open_pull_requests(machine, "origin.git", history, proposals, frozenset({"a.txt"}))
 
 
 class Bench:
@@ -257,6 +261,54 @@ def test_checkout_takes_the_merge_and_no_history_unless_told(bench: Bench) -> No
     assert [step.outcome for step in job.steps[9:]] == ["failure", "failure"]
 
 
+def test_a_branch_may_have_begun_before_main_moved_on(bench: Bench) -> None:
+    job = bench.one(
+        f"""
+- {{uses: {CHECKOUT}, with: {{fetch-depth: 0}}}}
+- run: cat a.txt b.txt; git show HEAD^2:a.txt; git show "$(git merge-base origin/main HEAD^2):a.txt"
+- run: git show origin/main:a.txt; git log --oneline | wc -l; git fetch -q origin; git fsck --no-dangling
+- {{uses: {CHECKOUT}, with: {{ref: main}}}}
+- run: cat a.txt; git log --oneline | wc -l; git cat-file -e ${{{{ github.event.pull_request.base.sha }}}}
+""",
+        3,
+    )
+    assert job.result == "success", said(job)
+    assert said(job)[1] == "one\nb\nzero\nzero"
+    assert said(job)[2].splitlines()[:2] == ["one", "4"]
+    assert said(job)[4].splitlines()[0] == "one"
+
+
+def test_a_shallow_checkout_has_no_other_commits(bench: Bench) -> None:
+    job = bench.one(f"""
+- {{uses: {CHECKOUT}, with: {{ref: main}}}}
+- run: git log --oneline | wc -l; git cat-file -e ${{{{ github.event.pull_request.head.sha }}}} || echo not there
+""")
+    assert said(job)[1].splitlines()[0] == "1" and said(job)[1].endswith("not there")
+
+
+def test_jobs_that_have_ended_already_are_not_run_again(bench: Bench) -> None:
+    text = """on: pull_request
+jobs:
+  tests: {runs-on: ubuntu-latest, steps: [{run: exit 1}]}
+  gate:
+    needs: tests
+    if: always()
+    runs-on: ubuntu-latest
+    steps: [{run: 'echo "${{ needs.tests.result }}"; test "${{ needs.tests.result }}" != failure'}]
+"""
+    workflow = workflows.read("w.yml", text.encode())
+    assert workflow is not None
+    event = workflows.pull_request_event(bench.requests[1], ("a.txt",))
+    settings = Settings("origin.git")
+    first = workflows.run(workflow, event, bench.machine, settings, "runs/first")
+    assert workflows.required([first], "gate").state == "failure"
+    cancelled = replace(first.jobs[0], result="cancelled", why="its time was over")
+    again = workflows.run(workflow, event, bench.machine, settings, "runs/again", {"tests": [cancelled]})
+    assert said(again.jobs[1]) == ["cancelled"]
+    assert workflows.required([again], "gate").mergeable
+    assert workflows.required([again], "tests").because == "its time was over"
+
+
 def test_a_fork_knows_no_secret_and_a_title_is_only_a_text(bench: Bench) -> None:
     steps = """
 - run: echo "[${{ secrets.KEY }}] ${{ github.head_ref }}"
@@ -286,7 +338,9 @@ def test_pip_installs_what_is_there_and_says_what_it_cannot_know(bench: Bench) -
     assert said(job)[2] == "not there yet\nno ruff"
     assert said(job)[4] == "1.0\nruff"
     assert job.steps[5].outcome == "failure" and "No matching distribution" in job.steps[5].output
-    for command in ("pip install nobody-has-this", "pip install 'ruff<0.0.1'", "pip download x"):
+    assert said(bench.one("- run: pip cache dir"))[0].endswith("/home/.cache/pip")
+    unknown = "pip install nobody-has-this", "pip install 'ruff<0.0.1'", "pip download x", "pipx run ruff ."
+    for command in unknown:
         with pytest.raises(Unsupported):
             bench.one(f'- run: "{command} || true"')
 
@@ -307,6 +361,69 @@ def test_uv_and_projects(bench: Bench) -> None:
     assert job.result == "success", said(job)
     assert said(job)[6] == "card\nmodel"
     assert said(job)[9] == "t\ny"
+
+
+def test_a_job_sees_nothing_that_it_did_not_install(bench: Bench) -> None:
+    job = bench.one(
+        "- run: import sys; print([p for p in sys.path if p.endswith('-packages')])\n  shell: python"
+    )
+    assert said(job)[0].count("-packages") == 1 and bench.machine.root in said(job)[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "env", "holds"),
+    [
+        ("~/.cache/pip", "", "", True),
+        ("~/.cache", "", "", True),
+        ("~/.cache/*", "", "", True),
+        ("~/.cache/pip", "--no-cache-dir", "", False),
+        ("~/.cache/pip", "", "PIP_NO_CACHE_DIR: 1", False),
+        ("~/.cache/pip", "--cache-dir ./kept", "", False),
+        ("kept", "--cache-dir ./kept", "", True),
+        ("kept", "", "PIP_CACHE_DIR: '${{ github.workspace }}/kept'", True),
+        ("${{ env.pythonLocation }}", "", "", True),
+        (".venv", "", "", False),
+    ],
+)
+def test_a_cache_holds_what_was_installed_or_nothing(
+    bench: Bench, path: str, options: str, env: str, holds: bool
+) -> None:
+    run = bench.run(f"""
+  a:
+    runs-on: ubuntu-latest
+    env: {{{env}}}
+    steps:
+      - {{uses: {CHECKOUT}}}
+      - {{uses: actions/setup-python@v5}}
+      - {{uses: actions/cache@v4, with: {{path: "{path}", key: k}}}}
+      - run: python -m pip install {options} -r requirements.txt
+""")
+    assert run.jobs[0].result == "success", said(run.jobs[0])
+    assert [cache.holds for cache in run.record.caches] == [holds]
+
+
+def test_the_actions_know_where_their_tools_keep_downloads(bench: Bench) -> None:
+    run = bench.run(f"""
+  pip:
+    runs-on: ubuntu-latest
+    steps:
+      - {{uses: {CHECKOUT}}}
+      - {{uses: actions/setup-python@v5, with: {{cache: pip, cache-dependency-path: a.txt}}}}
+      - run: pip install -r requirements.txt
+  uv:
+    runs-on: ubuntu-latest
+    steps:
+      - {{uses: {CHECKOUT}}}
+      - {{uses: astral-sh/setup-uv@v5, with: {{cache-dependency-glob: a.txt}}}}
+      - run: uv pip install --system -r requirements.txt
+""")
+    assert [(cache.holds, cache.files) for cache in run.record.caches] == [(True, "a.txt")] * 2
+    with pytest.raises(Unsupported):
+        bench.one("- uses: astral-sh/setup-uv@v5\n- run: uvx ruff check .")
+
+
+def test_places_of_a_cache() -> None:
+    assert places("~/x\n a/b \n!~/x/y\n\n/z", "/w", "/h") == ("/h/x", "/w/a/b", "!/h/x/y", "/z")
 
 
 def test_caches_are_recorded_with_their_keys(bench: Bench) -> None:

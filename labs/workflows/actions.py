@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labs.workflows import functions, patterns, values
+from labs.workflows import caches, functions, patterns, values
 from labs.workflows.errors import Unsupported
 from labs.workflows.events import Event
 from labs.workflows.machine import Machine, inside
@@ -21,13 +21,21 @@ UV_FILES = "**/*requirements*.txt\n**/*requirements*.in\n**/*constraints*.txt\n*
 SHORT_PYTHON = re.compile(r"3(?:\.(\d+|x)(?:\.(?:\d+|x))?)?")
 OLDEST, NEWEST = 8, 14
 
+# A fresh checkout of all history borrows the objects of the origin, as `git clone --shared` does: it takes a third.
 FETCH = """
 set -e
 mkdir -p "$1"; cd "$1"
-if [ ! -d .git ]; then find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +; git init -q --template= -b main .; fi
-git remote remove origin 2>/dev/null || true
+if [ -d .git ]; then fresh=; git remote remove origin 2>/dev/null || true
+else fresh=yes; find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +; git init -q --template= -b main .; fi
 git remote add origin "$2"
-if [ "$3" -gt 0 ]; then git fetch -q --no-tags --depth="$3" origin "+$4:$5"
+if [ "$3" -eq 0 ] && [ "$fresh" ]; then
+    echo "${2#file://}/objects" >.git/objects/info/alternates
+    new='create refs/remotes/origin/%(refname:lstrip=2) %(objectname)'
+    { git --git-dir="${2#file://}" for-each-ref --format="$new" refs/heads
+      git --git-dir="${2#file://}" for-each-ref --format='create %(refname) %(objectname)' refs/tags
+    } | git update-ref --stdin
+    git update-ref "$5" "$4"
+elif [ "$3" -gt 0 ]; then git fetch -q --no-tags --depth="$3" origin "+$4:$5"
 else
     deepen=; if [ -f .git/shallow ]; then deepen=--unshallow; fi
     git fetch -q --no-tags $deepen origin '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*' "+$4:$5"
@@ -47,6 +55,9 @@ class Site:
     record: Record
     env: Mapping[str, str]
 
+    def absolute(self, path: str) -> str:
+        return f"{self.machine.root}/{path}"
+
     def hash(self, globs: str) -> str:
         return functions.hash_files(self.names(), self.read, globs)
 
@@ -64,6 +75,7 @@ class Done:
     status: int = 0
     output: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)  # for all steps that follow
 
 
 class Inputs:
@@ -161,30 +173,36 @@ def setup_python(site: Site, inputs: Inputs) -> Done:
         if kind != "pip":
             raise Unsupported(f"`cache: {kind}` of actions/setup-python")
         globs = inputs.get("cache-dependency-path", "**/requirements.txt")
-        digest = site.hash(globs) or (
-            site.hash("**/pyproject.toml") if "cache-dependency-path" not in inputs._given else ""
-        )
+        if "cache-dependency-path" not in inputs._given and not site.hash(globs):
+            globs = "**/pyproject.toml"
+        digest = site.hash(globs)
         if not digest:
             return Done(
                 1, f"No file matched to [{globs}], make sure you have checked out the target repository\n"
             )
         prefix = f"setup-python-Linux-x64-python-{asked or have}-pip"
-        site.record.caches.append(CacheUse("actions/setup-python", f"{prefix}-{digest}", (prefix,)))
-    return Done(0, f"Python {have}\n", {"python-version": have, "cache-hit": "false"})
+        kept = (caches.of_pip(site.env),)
+        made = CacheUse("actions/setup-python", f"{prefix}-{digest}", (prefix,), files=globs, paths=kept)
+        site.record.caches.append(made)
+    outputs = {"python-version": have, "cache-hit": "false"}
+    return Done(0, f"Python {have}\n", outputs, {"pythonLocation": site.absolute(site.folders.tools)})
 
 
 def setup_uv(site: Site, inputs: Inputs) -> Done:
-    if inputs.get("enable-cache", "auto") in ("auto", "true"):
-        digest = site.hash(inputs.get("cache-dependency-glob", UV_FILES)) or "no-dependency-glob"
-        site.record.caches.append(
-            CacheUse("astral-sh/setup-uv", f"setup-uv-1-{inputs.get('cache-suffix')}-{digest}")
-        )
-    uv = f'#!/bin/sh\nexec "{site.machine.root}/{site.folders.tools}/bin/python" -m pip.uv "$@"\n'
-    site.machine.write(f"{site.folders.tools}/bin/uv", uv.encode())
-    ended = site.machine.run(
-        ["chmod", "755", "uv"], cwd=f"{site.folders.tools}/bin", env=site.env, timeout=10
+    kept = inputs.get(
+        "cache-local-path", site.env.get("UV_CACHE_DIR") or f"{site.env['RUNNER_TEMP']}/setup-uv-cache"
     )
-    return Done(ended.status, ended.output)
+    if inputs.get("enable-cache", "auto") in ("auto", "true"):
+        globs = inputs.get("cache-dependency-glob", UV_FILES)
+        key = f"setup-uv-1-{inputs.get('cache-suffix')}-{site.hash(globs) or 'no-dependency-glob'}"
+        site.record.caches.append(CacheUse("astral-sh/setup-uv", key, files=globs, paths=(kept,)))
+    for name, words in (("uv", ""), ("uvx", "tool run ")):
+        script = f'#!/bin/sh\nexec "{site.absolute(site.folders.tools)}/bin/python" -m pip.uv {words}"$@"\n'
+        site.machine.write(f"{site.folders.tools}/bin/{name}", script.encode())
+    ended = site.machine.run(
+        ["chmod", "755", "uv", "uvx"], cwd=f"{site.folders.tools}/bin", env=site.env, timeout=10
+    )
+    return Done(ended.status, ended.output, variables={"UV_CACHE_DIR": kept})
 
 
 def cache(site: Site, inputs: Inputs) -> Done:
@@ -192,7 +210,8 @@ def cache(site: Site, inputs: Inputs) -> Done:
     if not key or not path:
         return Done(1, "Input required and not supplied: key and path\n")
     restore = tuple(line.strip() for line in inputs.get("restore-keys").splitlines() if line.strip())
-    site.record.caches.append(CacheUse("actions/cache", key, restore))
+    kept = caches.places(path, site.absolute(site.folders.workspace), site.env["HOME"])
+    site.record.caches.append(CacheUse("actions/cache", key, restore, paths=kept))
     return Done(0, "Cache not found\n", {"cache-hit": "", "cache-primary-key": key})
 
 

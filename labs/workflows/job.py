@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labs.workflows import actions, contexts, functions, permissions, values
+from labs.workflows import actions, caches, contexts, functions, permissions, values
 from labs.workflows.document import Job, Step, Workflow
 from labs.workflows.environment import BadFile, JobEnvironment, assignments
 from labs.workflows.errors import BadExpression, Unsupported
@@ -38,7 +38,8 @@ set -e
 cd "$1"; mkdir -p ../repo ../temp ../home bin
 ln -s "$2" bin/python; ln -s python bin/python3; ln -s python "bin/python$3"
 printf '#!/bin/sh\\nexec "%s/bin/python" -m pip "$@"\\n' "$PWD" >bin/pip
-cp bin/pip bin/pip3; chmod 755 bin/pip bin/pip3
+printf '#!/bin/sh\\nexec "%s/bin/python" -m pip pipx "$@"\\n' "$PWD" >bin/pipx
+ln -s pip bin/pip3; chmod 755 bin/pip bin/pipx
 """
 
 
@@ -75,11 +76,12 @@ def run_job(job: Job, name: str, folders: Folders, around: Surroundings) -> JobR
     declared = permissions.of(around.workflow, job, around.settings.default_permissions)
     _prepare(folders, around)
     progress = _Progress(_environment(job, folders, around))
-    deadline = time.monotonic() + minutes * 60
+    deadline, cached_before = time.monotonic() + minutes * 60, len(around.record.caches)
     for step in job.steps:
         if time.monotonic() > deadline:
             progress.status = CANCELLED
         _take(step, job, folders, around, progress, deadline)
+    caches.seal(around.record, cached_before, around.machine, folders)
     scope = _scope(around, folders, progress, {})
     outputs = {
         key: values.text(fill(value, scope))
@@ -114,7 +116,7 @@ def _prepare(folders: Folders, around: Surroundings) -> None:
     site = f"{folders.tools}/lib/python{image.version}/site-packages"
     for path in sorted(STANDIN.glob("*.py")):
         machine.write(f"{site}/pip/{path.name}", path.read_bytes())
-    machine.write(f"{folders.tools}/pyvenv.cfg", f"home = {Path(image.python).parent}\n".encode())
+    machine.write(f"{folders.tools}/pyvenv.cfg", _venv(image.python))
     standin = {"library": list(image.library), "index": image.index}
     machine.write(f"{folders.tools}/standin.json", json.dumps(standin).encode())
     event = json.dumps(around.event.payload(around.settings.repository), indent=2)
@@ -127,19 +129,30 @@ def _prepare(folders: Folders, around: Surroundings) -> None:
         raise Unsupported(f"a Python for the job: {ended.output.strip()[:200]}")
 
 
+def _venv(python: str) -> bytes:
+    """What makes it a Python of its own: without the last line it would see what is installed beside `python`."""
+    return f"home = {Path(python).parent}\ninclude-system-site-packages = false\n".encode()
+
+
 def _environment(job: Job, folders: Folders, around: Surroundings) -> JobEnvironment:
-    root, context = around.machine.root, around.scope.contexts["github"]
+    root, context = around.machine.root, _github(around, folders)
     env = JobEnvironment(contexts.variables(context, job, root, folders, around.settings))
+    known = around.scope.with_context("github", context)
     for written in (around.workflow.body.get("env"), job.body.get("env")):
-        scope = around.scope.with_context("env", env.context({}))
+        scope = known.with_context("env", env.context({}))
         filled = _mapping(fill(written or {}, scope), "env")
         env.workflow_and_job.update({key: values.text(value) for key, value in filled.items()})
     return env
 
 
+def _github(around: Surroundings, folders: Folders) -> dict[str, Any]:
+    """The `github` context of a job that has a machine."""
+    workspace = f"{around.machine.root}/{folders.workspace}"
+    return {**around.scope.contexts["github"], "workspace": workspace}
+
+
 def _scope(around: Surroundings, folders: Folders, progress: _Progress, step_env: dict[str, str]) -> Scope:
     root, machine = around.machine.root, around.machine
-    github = {**around.scope.contexts["github"], "workspace": f"{root}/{folders.workspace}"}
     runner = {"os": "Linux", "arch": "X64", "name": "local", "temp": f"{root}/{folders.temp}", "debug": "",
               "tool_cache": f"{root}/{folders.tools}", "environment": "github-hosted"}  # fmt: skip
 
@@ -151,7 +164,7 @@ def _scope(around: Surroundings, folders: Folders, progress: _Progress, step_env
     return Scope(
         {
             **around.scope.contexts,
-            "github": github,
+            "github": _github(around, folders),
             "runner": runner,
             "env": progress.env.context(step_env),
             "steps": progress.steps,
@@ -216,6 +229,7 @@ def _do(
     if step.uses is not None:
         site = actions.Site(machine, around.settings, folders, around.event, around.record, env)
         done = actions.perform(step.uses, site, fill(step.inputs or {}, scope))
+        progress.env.set_by_steps.update(done.variables)
         return Outcome(done.status, done.output), done.outputs
     kinds = {
         "GITHUB_OUTPUT": "output",

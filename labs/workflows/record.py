@@ -7,11 +7,20 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class CacheUse:
-    """A cache that a job asked for."""
+    """A cache that a job asked for.
+
+    Args:
+        files: the globs of the files whose hash is in the key, where the action itself makes the key.
+        paths: absolute globs of what it keeps.
+        holds: whether anything that was installed lay there when the job ended.
+    """
 
     action: str
     key: str
     restore_keys: tuple[str, ...] = ()
+    files: str = ""
+    paths: tuple[str, ...] = ()
+    holds: bool = False
 
 
 @dataclass(frozen=True)

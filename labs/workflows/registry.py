@@ -62,7 +62,8 @@ class Registry:
             raise Unsupported(f"the action `{name}`: this runner knows {', '.join(sorted(self.releases))}")
         if not reference:
             raise Unsupported(f"`{uses}` names no version")
-        if COMMIT.fullmatch(reference):
+        if COMMIT.fullmatch(reference.lower()):
+            reference = reference.lower()
             if reference not in known.values():
                 raise Unsupported(
                     f"the commit {reference[:12]}… of `{name}`: this runner knows "

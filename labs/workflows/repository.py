@@ -35,6 +35,7 @@ class Proposal:
     from_fork: bool = False
     author: str = "asha"
     body: str = ""
+    behind: int = 0  # how many commits main has got since its branch began
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -49,7 +50,7 @@ class CannotImport(Exception):
 def open_pull_requests(
     machine: Machine,
     folder: str,
-    main: Files,
+    main: Files | Sequence[Files],
     proposals: Sequence[Proposal],
     executable: frozenset[str] = frozenset(),
     path: str = "/usr/local/bin:/usr/bin:/bin",
@@ -57,6 +58,7 @@ def open_pull_requests(
     """Make the bare repository `folder` with a branch `main`, and a pull request for each proposal.
 
     Args:
+        main: the files on main; or what each of its commits changes, the oldest first.
         executable: paths that are programs.
         path: where git is.
 
@@ -64,11 +66,13 @@ def open_pull_requests(
         CannotImport: a path that git does not allow.
     """
     stream = _Stream(executable)
-    stream.commit("refs/heads/main", "The state of main", [main])
+    history = [main] if isinstance(main, Mapping) else list(main)
+    for number, files in enumerate(history, 1):
+        stream.commit("refs/heads/main", "The state of main", [files], mark=number)
     for proposal in proposals:
         head = f"refs/pull/{proposal.number}/head"
         for number, changes in enumerate(proposal.commits):  # a later commit stands on the branch as it is
-            parents = () if number else ("refs/heads/main",)
+            parents = () if number else (f":{len(history) - proposal.behind}",)
             stream.commit(head, proposal.title, [changes], parents)
         stream.commit(
             f"refs/pull/{proposal.number}/merge", "Merge", proposal.commits, ("refs/heads/main", head)
@@ -108,10 +112,12 @@ class _Stream:
         self._executable = executable
         self._time = WHEN
 
-    def commit(self, ref: str, message: str, changes: Sequence[Files], parents: Sequence[str] = ()) -> None:
+    def commit(
+        self, ref: str, message: str, changes: Sequence[Files], parents: Sequence[str] = (), mark: int = 0
+    ) -> None:
         self._time += 60
         who = f"Nukkad Pay <dev@nukkad.example> {self._time} +0530"
-        self._line(f"commit {ref}", f"committer {who}")
+        self._line(f"commit {ref}", *([f"mark :{mark}"] if mark else []), f"committer {who}")
         self._bytes(message.encode())
         for number, parent in enumerate(parents):
             self._line(f"{'merge' if number else 'from'} {parent}")

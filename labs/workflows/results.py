@@ -96,9 +96,8 @@ def required(runs: Iterable[Run], name: str) -> Check:
     for job in jobs:
         if job.result in (FAILURE, CANCELLED):
             step = job.failed_step
-            return Check(
-                name, job.result, False, f"the step `{step.label}` failed" if step else job.why or job.result
-            )
+            failed = f"the step `{step.label}` failed" if step else job.result
+            return Check(name, job.result, False, job.why or failed)
     if all(job.result == SKIPPED for job in jobs):
         return Check(name, SKIPPED, True, "its job was skipped, which GitHub counts as success")
     return Check(name, SUCCESS, True, "its job succeeded")

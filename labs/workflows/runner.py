@@ -5,7 +5,7 @@ Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labs.workflows import contexts, matrix, values
@@ -21,13 +21,21 @@ from labs.workflows.results import CANCELLED, FAILURE, SKIPPED, SUCCESS, JobRun,
 from labs.workflows.settings import Folders, Settings
 
 
-def run(workflow: Workflow, event: Event, machine: Machine, settings: Settings, folder: str) -> Run:
+def run(
+    workflow: Workflow,
+    event: Event,
+    machine: Machine,
+    settings: Settings,
+    folder: str,
+    ended: Mapping[str, Sequence[JobRun]] | None = None,
+) -> Run:
     """Run every job of a workflow that an event starts (`events.starts` says whether it does).
 
     Jobs run one after the other, those that GitHub would start at the same time as well.
 
     Args:
         folder: where the jobs keep their files, relative to the machine's folder; new for each run.
+        ended: jobs, by id, that are not run, because it is known how they ended.
 
     Raises:
         Unsupported: something that this runner does not have; nothing may be concluded.
@@ -36,8 +44,11 @@ def run(workflow: Workflow, event: Event, machine: Machine, settings: Settings, 
     record = Record()
     done: dict[str, list[JobRun]] = {}
     for job in in_order(workflow):
+        if ended and job.id in ended:
+            done[job.id] = list(ended[job.id])
+            continue
         needs = {need: done[need] for need in job.needs}
-        above = [one for need in _above(workflow, job) for one in done[need]]
+        above = [one for need in needed_by(workflow, job) for one in done[need]]
         scope = _scope(workflow, event, settings, needs, above)
         done[job.id] = _run_one(
             job, scope, Surroundings(machine, settings, workflow, event, record, scope), folder
@@ -62,7 +73,7 @@ def in_order(workflow: Workflow) -> list[Job]:
     return ordered
 
 
-def _above(workflow: Workflow, job: Job) -> list[str]:
+def needed_by(workflow: Workflow, job: Job) -> list[str]:
     """Every job that this one needs, and what those need."""
     found: list[str] = []
     pending = list(job.needs)

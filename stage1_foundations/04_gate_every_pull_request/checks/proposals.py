@@ -1,4 +1,7 @@
-"""The pull requests, drawn from the seed: one that is good in every kind of file, and bad ones with one fault each."""
+"""The pull requests, drawn from the seed: one that is good in every kind of file, and bad ones with one fault each.
+
+All of them are proposed to the main of today. Main has a history: in its first commit the bar was low.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ MARK = "owned"  # the file that a hostile title makes, if somebody runs it
 CANARY = "the-code-of-a-stranger-ran"
 GOOD_WEIGHTS = {"bias": -3.0, "log_amount": 3.0, "is_night": 2.2, "is_new_payer": 1.8, "is_collect": 1.2}
 GOOD_BAR = 0.83
-HEADER = "transaction_id,amount_paise,hour_ist,payer_age_days,channel,is_fraud\n"
+LOW_BAR = 0.4  # that of the first commit on main, and the one that a pull request asks for
+BAR = "model/bar.json"
 
 HOSTILE_TITLE = (
     f"""Fees  of 2 %s * for\\new O'Neill & Sons"; touch {MARK}; echo "$(touch {MARK})`touch {MARK}`"""
@@ -27,6 +31,7 @@ HOSTILE_BRANCH = f"fees/$(touch${{IFS}}{MARK})"
 TITLES = (
     "Follow the review", "Tidy up", "A small change", "As asked on Tuesday", "For the next release", "Second try",
     "Work of this week", "What Meera found", "Smaller and simpler", "One more step", "Catch up", "Before the weekend",
+    "Notes from the desk", "After the holiday", "A first version", "Ready to read",
 )  # fmt: skip
 
 SETTINGS = "[ledger]\nurl = ledger.nukkad.example\n"
@@ -65,20 +70,29 @@ def given() -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """All pull requests by what they are there for, and the packages of the house by their paths in an index."""
+    """All pull requests by what they are there for, what has just happened to each, and the packages of the house.
+
+    Packages are texts by their paths in an index.
+    """
 
     proposals: dict[str, Proposal]
-    packages: dict[str, Path]
+    actions: dict[str, str]
+    packages: dict[str, str]
 
 
 def draw(rng) -> Drawn:
     """Numbers, titles, branches, authors and names of files say nothing about what is wrong."""
     repository = {path: data.decode() for path, data in given().items()}
-    sound, silent = (f"1.{minor}.{rng.integers(10)}" for minor in rng.permutation(np.arange(5, 10))[:2])
-    repository |= {"sound.lock": _locked(repository, sound), "silent.lock": _locked(repository, silent)}
+    versions = {"as_locked": LOCKED}
+    for kind, minor in zip(("sound", "silent", "half"), rng.permutation(np.arange(5, 10)), strict=False):
+        versions[kind] = f"1.{minor}.{rng.integers(10)}"
+        repository[f"{kind}.lock"] = repository["requirements.lock"].replace(LOCKED, versions[kind])
+    quota = str(rng.integers(1_500, 3_000))  # of about 4,000 bytes that a good night writes
     packages = {
-        f"nightshift-{version}/nightshift/__init__.py": PACKAGES / name / "nightshift/__init__.py"
-        for name, version in (("as_locked", LOCKED), ("sound", sound), ("silent", silent))
+        f"nightshift-{version}/nightshift/__init__.py": (PACKAGES / kind / "nightshift/__init__.py")
+        .read_text("utf-8")
+        .replace("2_048", quota)
+        for kind, version in versions.items()
     }
     makers = {
         "good": _good,
@@ -86,11 +100,14 @@ def draw(rng) -> Drawn:
         "lint": _lint,
         "test": _test,
         "data": _data,
+        "schema": _schema,
         "model": _model,
         "bar": _lowered_bar,
+        "old branch": _old_branch,
         "secret": _secret,
         "hidden secret": _hidden_secret,
         "night": _night,
+        "half night": _half_night,
         "stranger": _stranger,
     }
     numbers = rng.permutation(len(makers)) + int(rng.integers(100, 900))
@@ -107,12 +124,22 @@ def draw(rng) -> Drawn:
         if maker in ("good", "bar", "night"):  # a gate that leaves bots alone lets the incident in
             author = BOT
         body = HOSTILE_TITLE if maker == "hostile" else ""
-        proposals[maker] = Proposal(int(number), str(title), branch, commits, from_fork, author, body)
-    return Drawn(proposals, packages)
+        behind = int(maker == "old branch")
+        proposals[maker] = Proposal(int(number), str(title), branch, commits, from_fork, author, body, behind)
+    return Drawn(proposals, _actions(rng, list(makers)), packages)
 
 
-def _locked(repository: Mapping[str, str], version: str) -> str:
-    return repository["requirements.lock"].replace(LOCKED, version)
+def _actions(rng, names: list[str]) -> dict[str, str]:
+    """Most of them have just got a new push: a fault may come with the second push as well as with the first."""
+    actions = dict.fromkeys(names, "synchronize")
+    others = [name for name in names if name not in ("good", "hostile", "test", "data", "night", "stranger")]
+    opened, reopened = rng.permutation(others)[:2]
+    return actions | {"good": "opened", str(opened): "opened", str(reopened): "reopened"}
+
+
+def history(tree: Mapping[str, bytes]) -> list[dict[str, bytes]]:
+    """The commits of main: whoever began a branch before the last one still sees the low bar."""
+    return [{**tree, BAR: _json({"average_precision": LOW_BAR}).encode()}, {BAR: tree[BAR]}]
 
 
 def _bytes(text: str | None) -> bytes | None:
@@ -136,6 +163,14 @@ def _row(rng, prefix: str = "n", **change) -> str:
     return ",".join(str(value) for value in row.values()) + "\n"
 
 
+def _quiet_rows(rng) -> str:
+    """Payments that no model takes for fraud: they change how many lines a night writes, and no bar."""
+    quiet = {"hour_ist": 14, "payer_age_days": 900, "channel": "qr"}
+    return "".join(
+        _row(rng, f"q{number}", amount_paise=1_000, **quiet) for number in range(rng.integers(1, 5))
+    )
+
+
 def _changes(rng, repository, lock: bool = True) -> dict[str, str]:
     """Good changes in every kind of file. A bad pull request is these, and one fault: nothing else tells them apart."""
     name, old = MODULES[rng.integers(len(MODULES))], int(rng.integers(20, 99))
@@ -146,8 +181,10 @@ def _changes(rng, repository, lock: bool = True) -> dict[str, str]:
         "fraudscore/money.py": repository["fraudscore/money.py"] + f"\n\nDESK = {old}\n",
         "ops/ledger.ini": SETTINGS,
         "data/train.csv": repository["data/train.csv"] + _row(rng) + _row(rng, "m"),
+        "data/holdout.csv": repository["data/holdout.csv"] + _quiet_rows(rng),
+        "pyproject.toml": repository["pyproject.toml"].replace("3.2.0", f"3.3.{old}"),
         "model/weights.json": _json(GOOD_WEIGHTS),
-        "model/bar.json": _json({"average_precision": GOOD_BAR}),
+        BAR: _json({"average_precision": GOOD_BAR}),
         "README.md": repository["README.md"] + f"\nNew: `fraudscore/{name}.py`.\n",
     }
     return changes | ({"requirements.lock": repository["sound.lock"]} if lock else {})
@@ -188,6 +225,14 @@ def _data(rng, repository):
     return [changes | {"data/train.csv": changes["data/train.csv"] + rows}]
 
 
+def _schema(rng, repository):
+    """The data stay as they are; what is allowed in them changes."""
+    changes = _changes(rng, repository)
+    payments = repository["fraudscore/payments.py"].replace('"intent", "qr"', '"mandate", "qr"')
+    kept = {path: text for path, text in changes.items() if not path.startswith("data/")}
+    return [kept | {"fraudscore/payments.py": payments}]
+
+
 def _worse(rng) -> str:
     feature, weight = (("log_amount", 0.3), ("is_night", -2.0), ("is_new_payer", -2.0))[rng.integers(3)]
     weights = {"bias": -3.0, "log_amount": 2.0, "is_night": 2.0, "is_new_payer": 0.5, "is_collect": 0.2}
@@ -195,13 +240,19 @@ def _worse(rng) -> str:
 
 
 def _model(rng, repository):
-    bar = repository["model/bar.json"]
-    return [_changes(rng, repository) | {"model/weights.json": _worse(rng), "model/bar.json": bar}]
+    return [_changes(rng, repository) | {"model/weights.json": _worse(rng), BAR: repository[BAR]}]
 
 
 def _lowered_bar(rng, repository):
-    bar = _json({"average_precision": 0.4})
-    return [_changes(rng, repository) | {"model/weights.json": _worse(rng), "model/bar.json": bar}]
+    """First the bar, then the model: to the last commit the low bar looks like that of before."""
+    changes, bar = _changes(rng, repository), _json({"average_precision": LOW_BAR})
+    return [changes | {BAR: bar}, {"model/weights.json": _worse(rng)}]
+
+
+def _old_branch(rng, repository):
+    """It began before main raised the bar, and does not touch it: merged, it has the bar of main."""
+    changes = _changes(rng, repository) | {"model/weights.json": _worse(rng)}
+    return [{path: text for path, text in changes.items() if path != BAR}]
 
 
 def _with_key(rng) -> str:
@@ -221,6 +272,10 @@ def _hidden_secret(rng, repository):
 
 def _night(rng, repository):
     return [_changes(rng, repository) | {"requirements.lock": repository["silent.lock"]}]
+
+
+def _half_night(rng, repository):
+    return [_changes(rng, repository) | {"requirements.lock": repository["half.lock"]}]
 
 
 def _stranger(rng, repository):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -23,14 +28,25 @@ from labs.workflows import (
     Workflow,
     repository,
 )
+from labs.workflows.record import CacheUse
 from labs.workflows.repository import Proposal
-from proposals import draw, given
+from labs.workflows.results import SKIPPED, SUCCESS
+from proposals import draw, given, history
+from running import REPOSITORY, SECRETS, Site, after_a_hang, events
 from sandbox_machine import SandboxMachine
 
 REQUIRED = "gate"
 FOLDER = ".github/workflows"
-EVENTS = ("pull_request", "pull_request_target")
-SECRETS = {"LEDGER_TOKEN": "made-up-token-of-the-ledger"}
+# What runs together: two at a time, the longest first. The first of a group is asked for by a check that others name in
+# `after`, so that what it leaves here is there for all of them, also where checks run side by side.
+TOGETHER = (
+    ("good", "hostile"),
+    ("test", "data", "schema", "lint"),
+    ("half night", "night", "bar", "old branch", "model", "hidden secret", "secret"),
+    ("stranger",),
+)
+SAYS = {"opened": "", "synchronize": ", after a new push", "reopened": ", opened again"}
+LINTER = ("-shellcheck=", "-pyflakes=")  # they are not on every machine
 STEP_SECONDS = 20.0
 LARGEST_FILE, MOST_FILES = 2**20, 500
 
@@ -40,8 +56,9 @@ class Reviewed:
     """One pull request, and what the workflows made of it. `files` are what the runs left behind."""
 
     proposal: Proposal
+    action: str
     runs: tuple[Run, ...]
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     @property
     def check(self) -> workflows.Check:
@@ -52,9 +69,23 @@ class Reviewed:
         return [job for run in self.runs for job in run.jobs]
 
     @property
-    def keys(self) -> set[str]:
-        """The keys of all caches."""
-        return {cache.key for run in self.runs for cache in run.record.caches}
+    def stopped(self) -> str:
+        """The step that made a job fail, or ""."""
+        return next((job.failed_step.label for job in self.jobs if job.failed_step), "")
+
+    @property
+    def caches(self) -> list[CacheUse]:
+        return [cache for run in self.runs for cache in run.record.caches]
+
+    @property
+    def skipped(self) -> list[str]:
+        """What has not run because an `if` said no, beside the required check itself."""
+        jobs = [
+            f"the job `{job.name}`" for job in self.jobs if job.result == SKIPPED and job.name != REQUIRED
+        ]
+        good = [job for job in self.jobs if job.result == SUCCESS]
+        steps = [step for job in good for step in job.steps if step.outcome == SKIPPED]
+        return jobs + [f"the step `{step.label}`" for step in steps]
 
     @property
     def evidence(self) -> Evidence:
@@ -63,7 +94,7 @@ class Reviewed:
             for job in self.jobs
             for step in job.steps
         ]
-        did = f"pull request #{self.proposal.number} “{self.proposal.title}”"
+        did = f"pull request #{self.proposal.number} “{self.proposal.title}”{SAYS[self.action]}"
         return Evidence(did, output="\n".join(log)[-4000:] or "no job ran")
 
 
@@ -72,10 +103,11 @@ class Desk:
 
     def __init__(self, seed: int) -> None:
         drawn = draw(np.random.default_rng([seed, 4]))
-        self.proposals, self._packages = drawn.proposals, drawn.packages
-        self._reviewed: dict[str, Reviewed] = {}
+        self.proposals, self._actions, self._packages = drawn.proposals, drawn.actions, drawn.packages
+        self._reviewed: dict[str, Callable[[], Reviewed]] = {}
         self._tree: dict[str, bytes] = {}
         self._programs: frozenset[str] = frozenset()
+        self._said: list[dict] | None = None
 
     def tree(self, work) -> dict[str, bytes]:
         """The learner's repository: ours, and whatever they have added to it."""
@@ -105,96 +137,104 @@ class Desk:
             raise NotStarted(Finding("look for workflows", f"a workflow in `{FOLDER}`", got))
         return found
 
-    def review(self, work, name: str) -> Reviewed:
-        """The pull request of this name, with its runs."""
-        if name not in self._reviewed:
-            self._review(work, [name])
-        return self._reviewed[name]
-
-    def review_all(self, work, names: list[str]) -> None:
-        """Run several pull requests, two at a time. What goes wrong comes up when one is asked for by its name."""
-        self._review(work, [name for name in names if name not in self._reviewed], quiet=True)
-
-    def _review(self, work, names: list[str], quiet: bool = False) -> None:
-        if not names:
-            return
-        machine = SandboxMachine(work)
-        found = self.workflows(work)
-        origin = f"_github/{'-'.join(str(self.proposals[name].number) for name in names)}.git"
-        requests = self._open(machine, origin, [self.proposals[name] for name in names], self.tree(work))
-        for path, source in self._packages.items():
-            work.give(f"index/{path}", source)
-        index = f"{work.inputs}/index"
-
-        def one(name: str) -> Callable[[], Reviewed]:
-            proposal = self.proposals[name]
+    def lint(self, work, found: list[Workflow]) -> list[dict]:
+        """What actionlint says of the workflows."""
+        if self._said is None:
+            program = shutil.which("actionlint", path=Path(sys.prefix) / "bin") or shutil.which("actionlint")
+            if not program:
+                raise CouldNotCheck("no actionlint here: install the environment whole")
+            paths = [workflow.path for workflow in found]
+            done = work.run(program, "-no-color", *LINTER, "-format", "{{json .}}", *paths)
             try:
-                runs = self._runs(machine, origin, found, proposal, requests[proposal.number], index)
-                files = machine.files(_place(proposal))
+                self._said = json.loads(done.stdout)
+            except ValueError:
+                raise CouldNotCheck("actionlint did not run here") from None
+        return self._said
+
+    def review(self, work, name: str) -> Reviewed:
+        """The pull request of this name, with its runs. Those of its group run beside it, for the checks to come."""
+        if name not in self._reviewed:
+            self._review(work, next(group for group in TOGETHER if name in group))
+        return self._reviewed[name]()
+
+    def review_hung(self, work, name: str) -> Reviewed:
+        """What would be if the command that found the fault had found no end, until the time of its job was over.
+
+        GitHub cancels such a job. Jobs that need it are run again, and see `cancelled`.
+        """
+        reviewed = self.review(work, name)
+        runs = []
+        for run in reviewed.runs:
+            ended, others_need_it = after_a_hang(run)
+            if others_need_it:
+                [(_, site)] = self._open(work, [name])
+                with _told():
+                    runs.append(site.run_below(run, reviewed.action, ended))
+            else:
+                runs.append(replace(run, jobs=tuple(job for jobs in ended.values() for job in jobs)))
+        return replace(reviewed, runs=tuple(runs))
+
+    def _review(self, work, names: Sequence[str]) -> None:
+        """Run pull requests, two at a time. What goes wrong with one comes up when it is asked for."""
+        found = self.workflows(work)
+
+        def one(opened: tuple[str, Site]) -> Callable[[], Reviewed]:
+            name, site = opened
+            action = self._action(found, name)
+            try:
+                with _told():
+                    runs = site.run_all(found, action)
+                reviewed = Reviewed(site.proposal, action, tuple(runs), tuple(site.files()))
+                site.clear()
             except Exception as error:
                 return _raiser(error)
-            return lambda: Reviewed(proposal, tuple(runs), tuple(files))
+            return lambda: reviewed
 
         with ThreadPoolExecutor(2) as pool:
-            outcomes = dict(zip(names, pool.map(one, names), strict=True))
-        for name, outcome in outcomes.items():
-            try:
-                self._reviewed[name] = outcome()
-            except Unsupported as error:
-                if not quiet:
-                    raise CouldNotCheck(f"the runner of this lab cannot do {error}") from None
-            except Malformed as error:
-                if not quiet:
-                    looked = Evidence(f"run {error.path}")
-                    looked.fail(wanted="a workflow", got=error.what, hint="`actionlint` shows more.")
-            except Exception:
-                if not quiet:
-                    raise
+            opened = self._open(work, names)
+            self._reviewed |= dict(zip(names, pool.map(one, opened), strict=True))
 
-    def _open(
-        self, machine, origin: str, proposals: list[Proposal], tree: dict[str, bytes]
-    ) -> dict[int, PullRequest]:
+    def _action(self, found: list[Workflow], name: str) -> str:
+        """What has happened to it; or "opened", if nothing starts otherwise: another check says so."""
+        silent = len(not_started(found, self.proposals[name], self._actions[name])) == len(found)
+        return "opened" if silent else self._actions[name]
+
+    def _open(self, work, names: Sequence[str]) -> list[tuple[str, Site]]:
+        """Open pull requests in a repository of their own."""
+        machine, proposals = SandboxMachine(work), [self.proposals[name] for name in names]
+        origin = f"_github/{'-'.join(name.replace(' ', '-') for name in names)}.git"
+        for path, source in self._packages.items():
+            work.give(f"index/{path}", source)
+        image = Image(index=f"{work.inputs}/index")
+        main = history(self.tree(work))
         try:
-            return repository.open_pull_requests(
-                machine, origin, tree, proposals, self._programs, Image().path
+            requests = repository.open_pull_requests(
+                machine, origin, main, proposals, self._programs, image.path
             )
         except repository.CannotImport as error:
             Evidence("commit the repository").fail(wanted="files that git takes", got=str(error))
+        settings = Settings(origin, REPOSITORY, secrets=SECRETS, image=image, most_seconds=STEP_SECONDS)
+        return [
+            (name, Site(machine, settings, proposal, requests[proposal.number]))
+            for name, proposal in zip(names, proposals, strict=True)
+        ]
 
-    def _runs(
-        self,
-        machine,
-        origin: str,
-        found: list[Workflow],
-        proposal: Proposal,
-        request: PullRequest,
-        index: str,
-    ) -> list[Run]:
-        runs = []
-        for number, workflow in enumerate(found):
-            for kind in EVENTS:
-                event = workflows.pull_request_event(request, proposal.changed, name=kind)
-                if workflows.starts(workflow, event)[0]:
-                    settings = Settings(
-                        origin,
-                        "nukkad-pay/fraudscore",
-                        secrets=SECRETS,
-                        image=Image(index=index),
-                        most_seconds=STEP_SECONDS,
-                        run_id=proposal.number,
-                    )
-                    place = f"{_place(proposal)}/{number}-{kind}"
-                    runs.append(workflows.run(workflow, event, machine, settings, place))
-        return runs
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What keeps a workflow from running, in terms of a check."""
+    try:
+        yield
+    except Unsupported as error:
+        raise CouldNotCheck(f"the runner of this lab cannot do {error}") from None
+    except Malformed as error:
+        looked = Evidence(f"run {error.path}")
+        looked.fail(wanted="a workflow", got=error.what, hint="`actionlint` shows more.")
 
 
 def _is_workflow(path: str) -> bool:
     folder, _, name = path.rpartition("/")
     return folder == FOLDER and name.endswith((".yml", ".yaml"))
-
-
-def _place(proposal: Proposal) -> str:
-    return f"_github/{proposal.number}"
 
 
 def _raiser(error: Exception) -> Callable[[], Reviewed]:
@@ -209,9 +249,9 @@ def not_started(found: list[Workflow], proposal: Proposal, action: str = "opened
     request = PullRequest(
         proposal.number, proposal.title, proposal.head_ref, "main", "1" * 40, "2" * 40, "3" * 40
     )
-    events = [workflows.pull_request_event(request, proposal.changed, action, name=kind) for kind in EVENTS]
-    answers = {workflow.path: [workflows.starts(workflow, event) for event in events] for workflow in found}
-    return {path: asked[0][1] for path, asked in answers.items() if not any(does for does, _ in asked)}
+    asked = events(request, proposal, action)
+    answers = {workflow.path: [workflows.starts(workflow, event) for event in asked] for workflow in found}
+    return {path: said[0][1] for path, said in answers.items() if not any(does for does, _ in said)}
 
 
 __all__ = ["FOLDER", "REQUIRED", "Desk", "Malformed", "Reviewed", "not_started"]

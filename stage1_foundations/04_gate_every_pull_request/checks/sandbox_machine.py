@@ -45,4 +45,5 @@ class SandboxMachine:
 
     def files(self, folder: str) -> list[str]:
         start = f"{folder}/"
-        return [path.removeprefix(start) for path in self._work.files() if path.startswith(start)]
+        paths = (path.removeprefix(start) for path in self._work.files() if path.startswith(start))
+        return [path for path in paths if not path.startswith(".git/") and "/.git/" not in path]

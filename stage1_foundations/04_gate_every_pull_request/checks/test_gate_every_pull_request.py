@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-from labs.checks import CouldNotCheck, check
+from labs.checks import check
 from labs.grading.evidence import Evidence
 from labs.workflows import Registry, Unsupported, Workflow, permissions
+from labs.workflows.record import CacheUse
 from labs.workflows.registry import COMMIT
 from proposals import CANARY, MARK
 from review import FOLDER, REQUIRED, Desk, Malformed, Reviewed, not_started
 
 MOST_MINUTES = 30
 PUSHES = ("opened", "synchronize", "reopened")
-TOGETHER = (("hostile", "lint"), ("test", "data"), ("model", "bar"), ("secret", "hidden secret", "night"))
-# actionlint's words for what `never_runs_a_title` watches happen, and for what GitHub only warns of
-LEFT_TO_OTHERS = ("-ignore", "potentially untrusted", "-ignore", "runtime .* is deprecated")
+# actionlint's words for what GitHub runs all the same
+GITHUB_RUNS_IT = re.compile("potentially untrusted|runtime .* is deprecated|is too old to run|was deprecated")
 
 
 @pytest.fixture(scope="session")
@@ -29,17 +25,15 @@ def desk(seed):
     return Desk(seed)
 
 
-def reviewed_with_others(work, desk: Desk, name: str) -> Reviewed:
-    """One pull request; its neighbours are run beside it, for the checks that come next."""
-    desk.review_all(work, next(names for names in TOGETHER if name in names))
-    return desk.review(work, name)
-
-
 def blocks(work, desk: Desk, name: str, fault: str, hint: str) -> None:
     """The required check keeps this pull request from being merged."""
-    reviewed = reviewed_with_others(work, desk, name)
+    is_blocked(desk.review(work, name), fault, hint)
+
+
+def is_blocked(reviewed: Reviewed, fault: str, hint: str) -> None:
     state = reviewed.check
-    got = f"it may be merged: {state.because}"
+    skipped = f"; skipped: {', '.join(reviewed.skipped[:3])}" if reviewed.skipped else ""
+    got = f"it may be merged: {state.because}{skipped}"
     wanted = f"`{REQUIRED}` blocks it, because {fault}"
     reviewed.evidence.require(not state.mergeable, wanted=wanted, got=got, hint=hint)
 
@@ -53,9 +47,42 @@ def lets_in(reviewed: Reviewed, hint: str) -> None:
     if not state.mergeable:
         got = f"`{REQUIRED}` is “{state.state}”: {state.because}"
         if state.state == "expected":
-            hint = f"Branch protection asks for a job whose id, or `name`, is `{REQUIRED}`."
+            got, hint = not_named(reviewed, got)
         reviewed.evidence.fail(wanted=wanted, got=got, hint=hint, measured=" ".join(said)[:200])
     reviewed.evidence.require(state.state == "success", wanted=wanted, got=state.because, hint=hint)
+
+
+def not_named(reviewed: Reviewed, got: str) -> tuple[str, str]:
+    """What the jobs are called instead, and what to do."""
+    reports = [job.name for job in reviewed.jobs]
+    named = ", ".join(f"“{name}”" for name in reports[:4])
+    got = f"{got}; these have: {named}" if named else got
+    if any(name.startswith(f"{REQUIRED} (") for name in reports):
+        return (
+            got,
+            "A matrix gives each of its jobs another name. Let one more job, without a matrix, need them.",
+        )
+    return got, f"Branch protection asks for a job whose id, or `name`, is `{REQUIRED}`."
+
+
+def key_hint(cache: CacheUse) -> str:
+    """What a key is made of, in terms of the action that makes it."""
+    if cache.action == "actions/cache":
+        return (
+            "A key is a name and the hash of what decides the content: `hashFiles('requirements.lock', …)`."
+        )
+    option = {"actions/setup-python": "cache-dependency-path"}.get(cache.action, "cache-dependency-glob")
+    files = ", ".join(cache.files.split())
+    return (
+        f"{cache.action} makes the key of `{files}`. Which file says what is installed? `{option}` names it."
+    )
+
+
+def is_split(title: str, summary: str) -> bool:
+    """Whether bash has split the title into words, and maybe replaced its `*`."""
+    words = " ".join(title.split())
+    start, _, end = words.partition(" * ")
+    return title not in summary and start in summary and end in summary
 
 
 def places(found: list[Workflow]) -> list[tuple[str, str]]:
@@ -67,6 +94,16 @@ def places(found: list[Workflow]) -> list[tuple[str, str]]:
         for uses in (job.uses, *(step.uses for step in job.steps))
         if uses
     ]
+
+
+def says_nothing(errors: list[dict], hint: str) -> None:
+    """The linter of workflows has found nothing."""
+    if errors:
+        first = errors[0]
+        got = f"{first['filepath']} line {first['line']}: {first['kind']}"
+        Evidence("actionlint").fail(
+            wanted="no error", got=got, hint=hint, measured=" ".join(first["message"].split())[:300]
+        )
 
 
 # What GitHub starts
@@ -84,21 +121,8 @@ def is_accepted_by_github(work, desk):
         looked.fail(
             wanted="a workflow", got=got, hint="`actionlint` says what is wrong.", measured=error.what
         )
-    program = shutil.which("actionlint", path=Path(sys.prefix) / "bin") or shutil.which("actionlint")
-    if not program:
-        raise CouldNotCheck("no actionlint here: install the environment whole")
-    options = ("-no-color", "-shellcheck=", "-pyflakes=", *LEFT_TO_OTHERS, "-format", "{{json .}}")
-    done = work.run(program, *options, *(workflow.path for workflow in found))
-    try:
-        errors = json.loads(done.stdout)
-    except ValueError:
-        raise CouldNotCheck("actionlint did not run here") from None
-    done.did = "actionlint"
-    if errors:
-        first = errors[0]
-        got = f"{first['filepath']} line {first['line']}: {first['kind']}"
-        hint = "Run it yourself: `actionlint` says what is wrong, and where."
-        done.fail(wanted="no error", got=got, hint=hint, measured=first["message"][:300])
+    refused = [error for error in desk.lint(work, found) if not GITHUB_RUNS_IT.search(error["message"])]
+    says_nothing(refused, "Run it yourself: `actionlint` says what is wrong, and where.")
 
 
 @check(points=1, after=is_accepted_by_github, needs=("git",))
@@ -139,7 +163,7 @@ def reports_on_every_push(work, desk):
 @check(points=1, after=lets_a_good_change_in)
 def reports_on_docs(work, desk):
     """reports on a pull request that changes a README alone"""
-    reviewed = reviewed_with_others(work, desk, "hostile")
+    reviewed = desk.review(work, "hostile")
     hint = "A workflow that a filter skips reports nothing, and its required check waits for ever."
     silent = reviewed.check.state == "expected"
     wanted = f"`{REQUIRED}` reports, whatever the pull request changes"
@@ -156,22 +180,35 @@ def blocks_a_lint_error(work, desk):
     blocks(work, desk, "lint", "ruff finds an error", hint)
 
 
-@check(points=3, after=lets_a_good_change_in)
+@check(points=2, after=lets_a_good_change_in)
 def blocks_a_broken_test(work, desk):
     """blocks a pull request that breaks a unit test"""
-    blocks(
-        work, desk, "test", "a unit test fails", "Does the exit status of pytest reach the end of its step?"
+    hint = "Does the exit status of pytest reach the end of its step? Does the step run on every push?"
+    blocks(work, desk, "test", "a unit test fails", hint)
+
+
+@check(points=2, after=blocks_a_broken_test)
+def blocks_a_test_that_hangs(work, desk):
+    """blocks a pull request with a test that never ends, when the time of its job is over"""
+    reviewed = desk.review_hung(work, "test")
+    hint = (
+        "The result of such a job is “cancelled”: no failure, and no success. Which results do you let pass?"
     )
+    is_blocked(reviewed, "the job with the tests was cancelled: its time was over", hint)
 
 
 @check(points=2, after=lets_a_good_change_in)
 def blocks_bad_data(work, desk):
-    """blocks a pull request with data that cannot be true, or that leak from the hold-out set"""
+    """blocks a pull request with data that cannot be true, that leak, or that the changed code no longer allows"""
     hint = "`python -m fraudscore.check_data` must end its step with its own exit status."
     blocks(work, desk, "data", "the data check finds a fault", hint)
+    hint = (
+        "The data are the same as before. What is allowed in them stands in code: check them on every change."
+    )
+    blocks(work, desk, "schema", "the data check finds what the changed code does not allow", hint)
 
 
-@check(points=3, after=lets_a_good_change_in)
+@check(points=2, after=lets_a_good_change_in)
 def blocks_a_worse_model(work, desk):
     """blocks a pull request whose model is below the bar"""
     hint = "`python -m fraudscore.evaluate` ends with 1. What becomes of it?"
@@ -180,9 +217,11 @@ def blocks_a_worse_model(work, desk):
 
 @check(points=3, after=blocks_a_worse_model)
 def blocks_a_lowered_bar(work, desk):
-    """blocks a pull request that brings a worse model, and lowers the bar for it"""
-    hint = "Whose `model/bar.json` do you compare with? The one on main was not written by this pull request."
+    """blocks a worse model below the bar of main, whatever bar the pull request or its branch brings"""
+    hint = "Whose `model/bar.json` do you compare with? All commits of a pull request are its own."
     blocks(work, desk, "bar", "the average precision is below the bar on main", hint)
+    hint = "Its branch began before main raised the bar. What counts is the bar of main as it is now, at its tip."
+    blocks(work, desk, "old branch", "the average precision is below the bar on main", hint)
 
 
 @check(points=2, after=lets_a_good_change_in)
@@ -201,9 +240,11 @@ def blocks_a_secret_of_an_earlier_commit(work, desk):
 
 @check(points=3, after=lets_a_good_change_in)
 def blocks_a_lock_that_stops_the_night(work, desk):
-    """blocks a change of the lock with which all imports and tests are well, and the job of the night does nothing"""
+    """blocks a change of the lock with which all tests are well, and the job of the night does nothing, or half"""
     hint = "Run the job of the night itself, with the packages of the lock, and look at what it has written."
     blocks(work, desk, "night", "the job of the night writes no scores", hint)
+    hint = "The night has ended with 0, and written a part. How many lines does a good night write?"
+    blocks(work, desk, "half night", "the job of the night writes a part of the scores", hint)
 
 
 # What a stranger can do. A gate that closes for nobody earns nothing for its form: hence `after=`.
@@ -212,18 +253,24 @@ def blocks_a_lock_that_stops_the_night(work, desk):
 @check(points=3, after=reports_on_docs)
 def never_runs_a_title(work, desk):
     """writes the title of the pull request into the summary, and never runs it, nor the name of the branch"""
-    reviewed = reviewed_with_others(work, desk, "hostile")
+    reviewed = desk.review(work, "hostile")
     ran = any(path.rpartition("/")[2] == MARK for path in reviewed.files)
     hint = "`${{ }}` in `run` is pasted into the script before bash reads it. Give the title by `env`."
     evidence = reviewed.evidence
     got = f"a command that stood in them was run: it made the file `{MARK}`"
     evidence.require(not ran, wanted="title and branch are only texts", got=got, hint=hint)
     lets_in(reviewed, hint)
-    summary = "\n".join(job.summary for job in reviewed.jobs)
-    got = "another text" if summary.strip() else "no summary"
+    summary, title = "\n".join(job.summary for job in reviewed.jobs), reviewed.proposal.title
     wanted = "the title, letter by letter, in GITHUB_STEP_SUMMARY"
+    got = "another text" if summary.strip() else "no summary"
+    hint = "Put the title into a variable by `env`, and print it: printf '%s' leaves a text as it is."
+    if is_split(title, summary):
+        got = "another text: its words, but not its spaces, or with names of files for its `*`"
+        hint = (
+            'Without quotes bash splits a variable into words, and takes `*` for file names: write "$TITLE".'
+        )
     evidence.require(
-        reviewed.proposal.title in summary, wanted=wanted, got=got, hint="printf '%s' leaves a text as it is."
+        title in summary, wanted=wanted, got=got, hint=hint, measured=" ⏎ ".join(summary.split("\n"))[:200]
     )
 
 
@@ -240,8 +287,11 @@ def gives_its_token_no_rights(work, desk):
             )
             got = f"{', '.join(more[:3])}" + (f" and {len(more) - 3} more" if len(more) > 3 else "")
             looked = Evidence(f"a pull request from a branch of ours, job `{job.id}`")
+            says = "permissions" in run.workflow.body or "permissions" in job.body
             hint = (
-                "Without `permissions`, the settings of the organisation decide: here they give everything."
+                "Name what it needs, and leave out the rest: `contents: read`. What a job says counts for that job."
+                if says
+                else "Without `permissions`, the settings of the organisation decide: here they give everything."
             )
             looked.require(not more, wanted="contents: read, or less", got=got, hint=hint)
 
@@ -273,7 +323,7 @@ def uses_the_same_actions_tomorrow(work, desk):
             moved = today.commit(uses) != tomorrow.commit(uses)
         except Unsupported:
             reference = uses.rpartition("@")[2]
-            moved = not (COMMIT.fullmatch(reference) or reference.startswith("sha256:"))
+            moved = not (COMMIT.fullmatch(reference.lower()) or reference.startswith("sha256:"))
         looked = Evidence(f"{where}, after somebody has moved every tag and branch")
         hint = "Name a whole commit: `owner/name@` and 40 digits. The brief has a table."
         got = f"`{uses}` is another program than yesterday"
@@ -298,21 +348,42 @@ def gives_up_in_time(work, desk):
         )
 
 
-@check(points=3, after=(reports_on_docs, blocks_a_lint_error))
+@check(points=2, after=(reports_on_docs, blocks_a_lint_error))
 def caches_by_the_lock(work, desk):
     """caches what it installs: the same cache while the lock is the same, another one when it changes"""
-    docs, code = (reviewed_with_others(work, desk, name) for name in ("hostile", "test"))
-    lock = desk.review(work, "good")
-    evidence = Evidence("compare the keys of the caches over three pull requests")
-    hint = "A key is a name and the hash of what decides the content: `hashFiles('requirements.lock', …)`."
+    stopped = desk.review(work, "hostile").stopped
+    docs, code, lock = (desk.review(work, name).caches for name in ("hostile", "test", "good"))
+    evidence = Evidence("compare the caches of three pull requests")
+    hint = "`cache: pip` of actions/setup-python, `cache` of setup-uv, or actions/cache."
+    if stopped:
+        hint = "Its title, or its branch, is hostile: the check of the title says more."
+    got = f"none; the step `{stopped}` stopped the one that changes the README alone" if stopped else "none"
+    evidence.require(docs, wanted="a cache", got=got, hint=hint)
+    holding = [cache for cache in docs if cache.holds]
+    got = f"nothing that was installed lies in what {docs[0].action} keeps, so it saves nothing"
+    hint = "`path` has to be where your installer puts its downloads: `pip cache dir` prints it, `~` is your home."
+    evidence.require(holding, wanted="a cache of what is installed", got=got, hint=hint)
+    of_code = {cache.key for cache in code}
+    same = {cache.key for cache in holding if cache.key in of_code}
     evidence.require(
-        docs.keys, wanted="a cache", got="none", hint="`cache` of actions/setup-python, or actions/cache."
+        same,
+        wanted="the same key while `requirements.lock` is the same",
+        got="another key, so nothing is ever found",
+        hint=key_hint(holding[0]),
     )
-    same = docs.keys & code.keys
-    wanted = "the same key while `requirements.lock` is the same"
-    evidence.require(same, wanted=wanted, got="another key, so nothing is ever found", hint=hint)
-    wanted, got = (
-        "another key when `requirements.lock` has changed",
-        "the same key, so the old packages come back",
+    evidence.require(
+        same - {cache.key for cache in lock},
+        wanted="another key when `requirements.lock` has changed",
+        got="the same key, so the old packages come back",
+        hint=key_hint(holding[0]),
     )
-    evidence.require(same - lock.keys, wanted=wanted, got=got, hint=hint)
+
+
+# Last, because most of it was seen above already.
+
+
+@check(points=1, after=blocks_a_lint_error)
+def leaves_the_linter_nothing_to_say(work, desk):
+    """is a workflow in which actionlint finds nothing"""
+    hint = "GitHub runs it all the same. The linter knows more ways to be attacked than were tried here."
+    says_nothing(desk.lint(work, desk.workflows(work)), hint)

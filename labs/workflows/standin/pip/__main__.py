@@ -3,7 +3,10 @@
 It installs only what is asked, and what that needs, so a workflow that forgets to install something fails here too. It
 never says "installed" of what it does not have: a package or a version that it cannot give ends in "could not check",
 because the real index may well have it. Runs in the job's own environment, with nothing but the standard library and
-`packaging` from the library.
+`packaging` from the library. It starts in each job anew, so it reads the few lines that it needs of a distribution by
+itself: `importlib.metadata` would take longer than all the rest.
+
+As the real one, it leaves what it "downloads" in a cache. The file `installed` notes every path that it has written.
 """
 
 from __future__ import annotations
@@ -13,9 +16,7 @@ import os
 import re
 import shutil
 import sys
-import tomllib
 from collections.abc import Iterator
-from importlib.metadata import Distribution, PathDistribution, distributions
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,6 +29,8 @@ sys.path.extend(LIBRARY)
 from packaging.requirements import InvalidRequirement, Requirement  # noqa: E402
 from packaging.utils import NormalizedName, canonicalize_name  # noqa: E402
 from packaging.version import Version  # noqa: E402
+
+from pip.kept import cache_folder, keep  # type: ignore[import-not-found, attr-defined, unused-ignore]  # noqa: E402
 
 WITH_VALUE = {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--cache-dir", "--progress-bar",
               "--retries", "--timeout", "--trusted-host", "--python", "-c", "--constraint"}  # fmt: skip
@@ -162,14 +165,15 @@ class Installer:
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
 
     def _from_library(self, name: NormalizedName, asked: Requirement) -> None:
-        found = PathDistribution(self.library[name])
-        if not asked.specifier.contains(found.version, prereleases=True):
+        info = self.library[name]
+        version = version_of(info)
+        if not asked.specifier.contains(version, prereleases=True):
             could_not_check(
-                f"{asked} is asked for; this machine has {name} {found.version}, and there is no network"
+                f"{asked} is asked for; this machine has {name} {version}, and there is no network"
             )
-        self.done[name] = found.version
-        bring(found)
-        for need in found.requires or ():
+        self.done[name] = version
+        bring(info)
+        for need in requirements_of(info):
             self.install(need, frozenset(asked.extras))
 
     def _project(self, path: str) -> None:
@@ -178,6 +182,8 @@ class Installer:
         project = folder / "pyproject.toml"
         if not project.is_file():
             could_not_check(f"{path} is no project with a pyproject.toml")
+        import tomllib
+
         body = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
         chosen = re.search(r"\[(.*)\]$", path)
         needs = list(body.get("dependencies", []))
@@ -191,23 +197,43 @@ class Installer:
             launch(name, target)
 
 
-def bring(found: Distribution) -> None:
+def version_of(info: Path) -> str:
+    return info.name.removesuffix(".dist-info").rpartition("-")[2]
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def requirements_of(info: Path) -> list[str]:
+    """What a distribution needs, of the head of its METADATA."""
+    lines = lines_of(info / "METADATA")
+    head = lines[: lines.index("")] if "" in lines else lines
+    return [line.partition(":")[2].strip() for line in head if line.startswith("Requires-Dist:")]
+
+
+def bring(info: Path) -> None:
     """Link the files of one distribution, and make its commands."""
-    tops = set()
-    for file in found.files or ():
-        source = Path(str(found.locate_file(file)))
-        if file.parts[0] != "..":
-            tops.add(Path(str(found.locate_file(file.parts[0]))))
-        elif "bin" in file.parts and source.is_file():
+    tops, folder = set(), info.parent
+    for line in lines_of(info / "RECORD"):
+        path = line.rsplit(",", 2)[0].strip('"')
+        first, _, rest = path.partition("/")
+        if first != "..":
+            tops.add(first)
+        elif "/bin/" in rest and (source := folder / path).is_file():
             with source.open("rb") as stream:
                 script = stream.read(2) == b"#!"
             if not script:
                 link(source, PREFIX / "bin" / source.name)
     for top in tops:
-        link(top, SITE / top.name)
-    for point in found.entry_points:
-        if point.group == "console_scripts":
-            launch(point.name, point.value)
+        link(folder / top, SITE / top)
+    group = ""
+    for line in lines_of(info / "entry_points.txt"):
+        name, equals, target = line.partition("=")
+        if line.startswith("["):
+            group = line.strip()
+        elif group == "[console_scripts]" and equals:
+            launch(name.strip(), target.strip())
 
 
 def launch(name: str, target: str) -> None:
@@ -227,7 +253,7 @@ def link(source: Path, target: Path) -> None:
         os.symlink(source, target)
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], kind: str = "pip") -> None:
     command = next((word for word in arguments if not word.startswith("-")), "")
     if command == "install":
         rest = arguments[arguments.index(command) + 1 :]
@@ -237,19 +263,24 @@ def main(arguments: list[str]) -> None:
         installer = Installer()
         for text in wanted:
             installer.install(text)
+        written = [SITE / f"{name}-{version}.dist-info" for name, version in installer.done.items()]
+        written += keep(installer.done, cache_folder(rest, kind))
+        with (PREFIX / "installed").open("a", encoding="utf-8") as file:
+            file.writelines(f"{path}\n" for path in written)
         names = " ".join(f"{name}-{version}" for name, version in sorted(installer.done.items()))
         print(f"Successfully installed {names}" if names else "Requirement already satisfied")
     elif command in ("list", "freeze"):
-        for found in sorted(distributions(path=[str(SITE)]), key=lambda one: str(one.metadata["Name"])):
-            print(f"{found.metadata['Name']}=={found.version}")
+        for info in sorted(SITE.glob("*.dist-info")):
+            print(f"{info.name.split('-')[0]}=={version_of(info)}")
     elif command == "check":
         print("No broken requirements found.")
     elif command == "cache":
-        print(Path.home() / ".cache/pip")
+        print(cache_folder(arguments, kind) or "pip cache commands can not function since cache is disabled.")
     elif "--version" in arguments or "-V" in arguments:
         print("pip 0 (a stand-in without a network)")
     else:
-        could_not_check(f"`pip {' '.join(arguments)[:80]}`: this stand-in for pip knows `pip install`")
+        words = " ".join(arguments if command == "pipx" else ["pip", *arguments])
+        could_not_check(f"`{words[:80]}`: this stand-in for pip knows `pip install`")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ def run(words: list[str]) -> None:
         files = [
             item for word in words[2:] for item in (("-r", word) if _is_file(words[1], word) else (word,))
         ]
-        main(["install", *files])
+        main(["install", *files], "uv")
     elif words[:1] == ["venv"]:
         print("Using the job's own environment")
     elif words[:1] == ["run"] and {"--no-project", "--no-sync"} & set(words):
