@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,11 @@ DEFAULTS = "seed = 7\nholdout_days = 7\nreview_share = 0.05\n"
 METRICS, SCORES = "metrics.json", "holdout_scores.jsonl"
 
 RUN_IT = "Run the same command yourself, and read its last lines on standard error."
+NOT_ALLOWED = ("PermissionError", "Permission denied", "Read-only file system", "Operation not permitted")
+STAY_INSIDE = (
+    "The grader's sandbox refused it (run by you it may succeed): write only inside --out. "
+    "Is there a path in your code that does not come from the command line?"
+)
 AFTER_REFUSALS = (
     "A broken row has no score. Answer it with an `error`, score the others, and exit 3 in the end."
 )
@@ -67,6 +72,8 @@ def named(work: Work, finished: Finished, did: str) -> Finished:
 def ends_with(finished: Finished, status: int, hint: str = "") -> Finished:
     """Fail unless the command ended with this status; say what it said, without times and run ids."""
     if finished.status != status:
+        if any(words in finished.stderr for words in NOT_ALLOWED):
+            hint = STAY_INSIDE
         said = last_words(finished.stderr)
         got = f"exit status {finished.status}" + (f", {said}" if said else "")
         finished.fail(wanted=f"exit status {status}", got=got, hint=hint)
@@ -201,8 +208,13 @@ class Answers:
                 wanted=f"{what} (± {within:g})",
                 got=f"another one for {len(wrong)} of {len(wanted)} rows",
                 hint=hint,
-                measured=f"row {first + 1}: {self.scores[first]:.6f} instead of {wanted[first]:.6f}",
+                measured=f"row {first + 1}: {self.scores[first]!r} instead of {wanted[first]!r}",
             )
+
+    def part(self, start: int, stop: int, did: str) -> Answers:
+        """The answers to some of the rows, as if only they had been asked."""
+        said = replace(self.finished, did=did)
+        return Answers(said, self.rows[start:stop])
 
 
 def predict(work: Work, model: str, rows: str, *, status: int = 0, did: str = "", **env: str) -> Answers:
@@ -213,8 +225,9 @@ def predict(work: Work, model: str, rows: str, *, status: int = 0, did: str = ""
 
 
 def predict_in_image(work: Work, rows: str, **env: str) -> Answers:
-    """`predict` in a fresh interpreter, in the folder `image`, with the model folder `model`."""
-    line = f"cd image && exec python3 -m {SERVING} predict --model model"
+    """`predict` in a fresh interpreter, in a folder `image` with `fraud_serving` and the model folder `model` only."""
+    alone = "cp -r fraud_serving image/ && find . -mindepth 1 -maxdepth 1 ! -name image -exec rm -r {} +"
+    line = f"{alone} && cd image && exec python3 -m {SERVING} predict --model model"
     finished = work.run("bash", "-c", line, stdin=rows.encode(), env=env, timeout=60)
     did = "an image that holds only `fraud_serving` and the model folder"
     hint = "Whatever serving needs lies in `fraud_serving` or in the model folder."
@@ -224,10 +237,13 @@ def predict_in_image(work: Work, rows: str, **env: str) -> Answers:
 def answers_of(
     work: Work, finished: Finished, model: str, rows: str, status: int, did: str, hint: str
 ) -> Answers:
-    words = f"python3 -m {SERVING} predict --model {model} <rows.jsonl"
-    named(work, finished, words + (f"  ({did})" if did else ""))
+    named(work, finished, asked(model, did))
     ends_with(finished, status, hint)
     return answers_in(work, finished, len(rows.splitlines()), scored=status == 0)
+
+
+def asked(model: str, what: str) -> str:
+    return f"python3 -m {SERVING} predict --model {model} <rows.jsonl" + (f"  ({what})" if what else "")
 
 
 def answers_in(work: Work, finished: Finished, count: int, scored: bool) -> Answers:
@@ -237,7 +253,7 @@ def answers_in(work: Work, finished: Finished, count: int, scored: bool) -> Answ
         len(rows) == count and None not in rows,
         wanted=f"{count} JSON objects on standard output, one a line",
         got=f"{len(said)} lines" + (", not all of them objects" if None in rows else ""),
-        hint="One answer for each row, in their order, and nothing else on standard output.",
+        hint="One answer for each row (an empty line is one), in their order; nothing else on standard output.",
     )
     answers = [row or {} for row in rows]
     for row in answers if scored else []:

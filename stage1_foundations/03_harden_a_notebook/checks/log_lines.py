@@ -29,11 +29,17 @@ def run_id(finished: Finished, least: str) -> str:
             got=f"a line whose `{wrong[0] if wrong else ''}` is missing or is not so",
             hint="The contract lists the fields.",
         )
-    ends = entries[0]["event"], entries[-1]["event"], entries[-1].get("status")
     finished.require(
-        ends == ("started", "finished", finished.status),
-        wanted=f"first `started`; last `finished`, with `status` {finished.status}",
-        got=f"first `{str(ends[0])[:40]}`, last `{str(ends[1])[:40]}`, with `status` {str(ends[2])[:20]}",
+        entries[0]["event"] == "started",
+        wanted="`started` as the `event` of the first line",
+        got=f"`{entries[0]['event'][:40]}`",
+        hint="Log `started` before anything can fail: before settings and data are read.",
+    )
+    last = entries[-1]
+    finished.require(
+        (last["event"], last.get("status")) == ("finished", finished.status),
+        wanted=f"`finished` as the `event` of the last line, with `status` {finished.status}",
+        got=f"`{last['event'][:40]}`, with `status` {str(last.get('status'))[:20]}",
         hint="Also a run that fails or crashes ends with `finished`: catch it at the top, log it, say the status.",
     )
     worst = max((entry["level"] for entry in entries), key=LEVELS.index)
@@ -41,11 +47,14 @@ def run_id(finished: Finished, least: str) -> str:
         LEVELS.index(worst) >= LEVELS.index(least),
         wanted=f"a line of level {least} or above",
         got=f"at most {worst}",
-        hint="Whoever is paged filters by level: a failure is an ERROR, a refused row a WARNING.",
+        hint="Whoever is paged filters by level: exit status 1 or 2 is an ERROR, a refused row a WARNING.",
     )
     ids = {entry["run_id"] for entry in entries}
     finished.require(
-        len(ids) == 1, wanted="one `run_id` in all lines of a run", got=f"{len(ids)}", hint="Make it once."
+        len(ids) == 1,
+        wanted="one `run_id` in all lines of a run",
+        got=f"{len(ids)}",
+        hint="Make the id once, when the command starts, and give it to the formatter.",
     )
     return ids.pop()
 

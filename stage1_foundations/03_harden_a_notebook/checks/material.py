@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from itertools import cycle
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from payments import (
     amount,
     indian_day,
     lines,
+    moment,
     sample,
     time_text,
     unlabelled,
@@ -30,12 +31,26 @@ GAPS = ("payer_account_age_days", "payer_txn_count_24h", "payer_mean_amount_30d_
 
 
 @dataclass(frozen=True)
+class Broken:
+    """A line that must be refused. `words` say what is wrong with it; `needs_label`: only in rows to train on."""
+
+    words: str
+    transaction_id: int
+    line: str
+    needs_label: bool = False
+
+
+@dataclass(frozen=True)
 class Material:
-    """`history` is trained on; `later` are the ten days after it; `broken` are lines that must be refused."""
+    """`history` is trained on; `later` are the ten days after it; `broken` are lines that must be refused.
+
+    Two of the last days are no days: one has no row at all, on the other one (`broken_day`) every row is broken.
+    """
 
     history: list[Row]
     later: list[Row]
-    broken: list[str]
+    broken: list[Broken]
+    broken_day: date
 
     @cached_property
     def days(self) -> list[date]:
@@ -55,8 +70,8 @@ class Material:
         for row in self.history:
             name = f"{indian_day(row)}.jsonl"
             files[name] = files.get(name, "") + lines([row])
-        for name, line in zip(sorted(files)[3:], self.broken, strict=False):
-            files[name] = line + "\n" + files[name]
+        for name, broken in zip(cycle(sorted(files)[3:]), self.broken, strict=False):
+            files[name] = broken.line + "\n" + files[name]
         return files
 
     def shuffled(self, rng: np.random.Generator) -> dict[str, str]:
@@ -72,11 +87,30 @@ class Material:
 
 def material(seed: int) -> Material:
     rng = np.random.default_rng([seed, 3])
-    history = [*sample(seed), *_odd_rows(rng, sample(seed))]
-    return Material(history, list(sample(seed, HISTORY_DAYS, LATER_DAYS)), broken_lines(rng, history))
+    days = sorted({indian_day(row) for row in sample(seed)})
+    empty_day, broken_day = (days[-i] for i in 2 + rng.permutation(5)[:2])
+    kept = [row for row in sample(seed) if indian_day(row) not in (empty_day, broken_day)]
+    history = [*kept, *_odd_rows(rng, kept)]
+    later = list(sample(seed, HISTORY_DAYS, LATER_DAYS))
+    return Material(history, later, broken_rows(rng, history, broken_day), broken_day)
 
 
-def _odd_rows(rng: np.random.Generator, rows: tuple[Row, ...]) -> list[Row]:
+def held_by_mistake(data: Material) -> dict[str, set[int]]:
+    """The holdout as it would be by each wrong rule: the ids of its rows, by what the rule counts."""
+    last = data.days[-1]
+    with_broken = set(sorted({*data.days, data.broken_day})[-HOLDOUT_DAYS:])
+    in_utc = {row["transaction_id"]: moment(row).astimezone(UTC).date() for row in data.history}
+    utc_days = set(sorted(set(in_utc.values()))[-HOLDOUT_DAYS:])
+    since = last - timedelta(days=HOLDOUT_DAYS)
+    indian = {row["transaction_id"]: indian_day(row) for row in data.history}
+    return {
+        "days in UTC": {i for i, day in in_utc.items() if day in utc_days},
+        "days of the calendar, those without a row too": {i for i, day in indian.items() if day > since},
+        "the days on which every row is broken, too": {i for i, day in indian.items() if day in with_broken},
+    }
+
+
+def _odd_rows(rng: np.random.Generator, rows: list[Row]) -> list[Row]:
     """Copies of some rows, each odd in one way that the contract allows; most of them in the holdout."""
     days = sorted({indian_day(row) for row in rows})
     first_held, last = days[-HOLDOUT_DAYS], days[-1]
@@ -122,22 +156,63 @@ def _without_amount(row: Row, change: Row) -> Row:
     return {name: value for name, value in row.items() if name not in ("amount_paise", "amount_rupees")}
 
 
-def broken_lines(rng: np.random.Generator, rows: list[Row]) -> list[str]:
-    """Lines that break the contract, each in one way."""
-    row = dict(rows[int(rng.integers(len(rows)))], transaction_id=10**15 + 2_000)
-    whole: dict[str, Any] = {**_without_amount(row, {"amount_rupees": 1}), **amount(25_000, in_rupees=False)}
+def broken_rows(rng: np.random.Generator, rows: list[Row], day: date) -> list[Broken]:
+    """Rows of one day that break the contract, each in one way. Whoever takes one, has it in the holdout."""
+    row = rows[int(rng.integers(len(rows)))]
+    second = f"{day}T12:{int(rng.integers(60)):02}:{int(rng.integers(60)):02}"
+    whole: Row = {
+        **_without_amount(row, {"amount_rupees": 1}),
+        **amount(25_000, in_rupees=False),
+        "event_time": f"{second}+05:30",
+    }
+    made = []
+    for number, (words, change) in enumerate(WRONG.items()):
+        changed = {**whole, "transaction_id": 10**15 + 2_000 + number, **change}
+        made.append(_broken(words, changed))
+    for number, (words, text) in enumerate(WRONG_TIMES.items()):
+        at = text.format(day=day, second=second)
+        made.append(_broken(words, {**whole, "transaction_id": 10**15 + 2_100 + number, "event_time": at}))
+    cut = json.dumps(whole)[: int(rng.integers(200, 300))]
     return [
-        json.dumps(whole)[: int(rng.integers(200, 300))],
-        json.dumps({**whole, "event_time": whole["event_time"][:19]}),
-        json.dumps({**whole, "amount_rupees": 250.0}),
-        json.dumps({**whole, "amount_paise": None}),
-        json.dumps({**whole, "amount_paise": f"{whole['amount_paise']}"}),
-        json.dumps({**whole, "distance_km": -1.0}),
-        json.dumps([whole]),
-        json.dumps({name: value for name, value in whole.items() if name != "event_time"}),
-        json.dumps({**whole, "distance_km": True}),
-        json.dumps({**whole, "device_age_days": float("nan")}),
+        *made,
+        Broken("a line that ends in the middle", 0, cut),
+        Broken("an empty line", 0, ""),
+        Broken("a list instead of an object", 0, json.dumps([whole])),
     ]
+
+
+def _broken(words: str, row: Row) -> Broken:
+    line = json.dumps({name: value for name, value in row.items() if value is not ABSENT})
+    return Broken(words, row["transaction_id"], line.replace("Infinity", "1e999"), "`is_fraud`" in words)
+
+
+ABSENT = object()
+WRONG: dict[str, Row] = {
+    "both amounts": {"amount_rupees": 250.0},
+    "no amount": {"amount_paise": None},
+    'a text as its amount, "25000"': {"amount_paise": "25000"},
+    "an amount of 0": {"amount_paise": 0},
+    "a `distance_km` of -1": {"distance_km": -1.0},
+    "`distance_km`: true": {"distance_km": True},
+    "`device_age_days`: NaN": {"device_age_days": float("nan")},
+    "`device_age_days`: 1e999": {"device_age_days": float("inf")},
+    "`payer_merchant_is_new`: 1": {"payer_merchant_is_new": 1},
+    "a number as its `channel`": {"channel": 4},
+    "no `event_time`": {"event_time": ABSENT},
+    "`is_fraud`: null": {"is_fraud": None},
+    "no `is_fraud`": {"is_fraud": ABSENT},
+    "`is_fraud`: 0": {"is_fraud": 0},
+}
+WRONG_TIMES = {
+    "a time without an offset": "{second}",
+    "a time with a space for its T": "{day} 12:00:00+05:30",
+    "a time with 7 digits after the seconds": "{second}.1234567+05:30",
+    "a time with the offset +99:99": "{second}+99:99",
+    "a time with the offset +05:99": "{second}+05:99",
+    "a time with the offset +0530": "{second}+0530",
+    "a time without seconds": "{day}T12:00+05:30",
+    "a time on 31 February": "2026-02-31T12:00:00+05:30",
+}
 
 
 def with_another_holdout(rows: list[Row], held: list[Row], rng: np.random.Generator) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -26,29 +27,33 @@ def plain(rows: list[Row], rng: np.random.Generator) -> list[Row]:
     return written
 
 
-def others(rows: list[Row]) -> dict[str, tuple[list[Row], dict[str, str], str]]:
-    """Other ways to write the rows: the rows, the environment they are read in, and what to think about."""
+@dataclass(frozen=True)
+class Way:
+    """The same payments, written in another way: `words` name it, `hint` is what to think about."""
+
+    words: str
+    rows: list[Row]
+    hint: str
+
+
+def others(rows: list[Row]) -> list[Way]:
     zone = "Turn the moment into Indian time before you take its hour or its day."
-    return {
-        "their times in UTC": (_at(rows, UTC), {}, zone),
-        "their times with +09:00": (_at(rows, timezone(timedelta(hours=9))), {}, zone),
-        "their amounts in rupees": (
-            _in_rupees(rows),
-            {},
-            "4.35 × 100 is 434.99999999999994: round to whole paise.",
-        ),
-        "gaps left out instead of null": (
+    rupees = "4.35 × 100 is 434.99999999999994: round to whole paise."
+    return [
+        Way("their times in UTC", _at(rows, UTC), zone),
+        Way("their times with +09:00", _at(rows, timezone(timedelta(hours=9))), zone),
+        Way("their amounts in rupees", _in_rupees(rows), rupees),
+        Way(
+            "gaps left out instead of null",
             _without_gaps(rows),
-            {},
-            "Not there and null mean the same: not known.",
+            "Not there and null are the same: not known.",
         ),
-        "keys in another order, more fields, the label too": (
+        Way(
+            "keys in another order, more fields, the label too",
             _with_more(rows),
-            {},
             "Take what the contract names.",
         ),
-        "on a machine in another time zone": (rows, {"TZ": "XYZ11"}, "The machine's own zone means nothing."),
-    }
+    ]
 
 
 def _at(rows: list[Row], zone: timezone) -> list[Row]:

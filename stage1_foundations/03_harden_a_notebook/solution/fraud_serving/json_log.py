@@ -52,7 +52,7 @@ def run_logged(command: str, work: Callable[[], int]) -> int:
     try:
         status = work()
     except Stopped as stop:
-        log.error("%s", stop, extra={"fields": stop.fields})
+        complain(str(stop), **stop.fields)
         status = stop.status
     except Exception:
         log.exception("crashed")
@@ -67,3 +67,8 @@ def note(event: str, **fields: object) -> None:
 
 def warn(event: str, **fields: object) -> None:
     log.warning("%s", event, extra={"fields": fields})
+
+
+def complain(event: str, **fields: object) -> None:
+    """For whatever ends the run with a status that somebody must look at."""
+    log.error("%s", event, extra={"fields": fields})

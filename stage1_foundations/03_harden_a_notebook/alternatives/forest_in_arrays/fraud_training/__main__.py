@@ -173,11 +173,13 @@ def gate():
                 assert type(figure) in (int, float) and 0 <= figure <= 1, f"{name}: average_precision"
             if name != "holdout" and was["frauds"] < 20:
                 continue
-            if was["average_precision"] - now["average_precision"] > slack:
+            if round(was["average_precision"] - now["average_precision"], 9) > slack:
                 against.append(f"{name} fell to {now['average_precision']:.3f}")
     except Exception as e:
         say("ERROR", "no decision", reason=str(e))
         return 2
+    if against:
+        say("ERROR", "refused", reasons=against)
     print(json.dumps({"decision": "refuse" if against else "promote", "reasons": against}))
     return 1 if against else 0
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+IST = timezone(timedelta(hours=5, minutes=30), "IST")  # no daylight saving time, and no tzdata needed
 PAISE_PER_RUPEE = 100
+
+# `fromisoformat` alone reads more than that: a space for the T, "+0530", week dates, no seconds, seven digits.
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 
 
 class RefusedRow(ValueError):
@@ -17,7 +22,7 @@ class RefusedRow(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What the model may know of a payment. None: not known. `at` knows its offset; `distance_km` is in km."""
+    """What the model may know of a payment. None: not known. `at` is in Indian time; `distance_km` is in km."""
 
     transaction_id: int
     at: datetime
@@ -72,13 +77,13 @@ def payment_of(record: dict[str, Any]) -> Payment:
 
 
 def _moment(record: dict[str, Any]) -> datetime:
+    text = record.get("event_time")
+    if not isinstance(text, str) or not RFC_3339.fullmatch(text):
+        raise RefusedRow("event_time is no RFC 3339 time with an offset")
     try:
-        at = datetime.fromisoformat(record["event_time"])
-    except (KeyError, TypeError, ValueError):
-        raise RefusedRow("event_time is no RFC 3339 time") from None
-    if at.tzinfo is None:
-        raise RefusedRow("event_time has no offset: it could be UTC or IST")
-    return at
+        return datetime.fromisoformat(text).astimezone(IST)
+    except (ValueError, OverflowError):  # 30 February; or the last hours of the year 9999
+        raise RefusedRow("event_time is no moment") from None
 
 
 def _amount_paise(record: dict[str, Any]) -> int:
@@ -88,7 +93,7 @@ def _amount_paise(record: dict[str, Any]) -> int:
     amount = paise if rupees is None else rupees
     if not _is_number(amount) or not 0 < amount < math.inf:
         raise RefusedRow("the amount is no number above 0")
-    return int(amount) if rupees is None else int(amount * PAISE_PER_RUPEE)
+    return max(1, int(amount if rupees is None else amount * PAISE_PER_RUPEE))
 
 
 def _number(record: dict[str, Any], name: str) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 OVERALL_SLACK = 0.005  # average precision that a candidate may lose: less is noise
 SLICE_SLACK = 0.05
+ROUNDING = 1e-9  # what binary fractions lose: 0.75 - 0.745 is a little more than 0.005
 SLICE_FRAUDS = 20  # with fewer frauds the figure of a slice says nothing
 
 
@@ -57,13 +58,17 @@ def reasons_against(champion: Evaluation, candidate: Evaluation) -> Iterator[str
         raise CannotCompare("the two models were evaluated on different rows")
     if champion.slices.keys() != candidate.slices.keys():
         raise CannotCompare("the two models were evaluated on different slices")
-    if candidate.overall.average_precision < champion.overall.average_precision - OVERALL_SLACK:
+    if _is_below(candidate.overall, champion.overall, OVERALL_SLACK):
         yield _worse("overall", champion.overall, candidate.overall)
     for name, figure in champion.slices.items():
         other = candidate.slices[name]
-        is_large = figure.frauds >= SLICE_FRAUDS
-        if is_large and other.average_precision < figure.average_precision - SLICE_SLACK:
+        if figure.frauds >= SLICE_FRAUDS and _is_below(other, figure, SLICE_SLACK):
             yield _worse(name, figure, other)
+
+
+def _is_below(candidate: Figure, champion: Figure, slack: float) -> bool:
+    """More than the slack below the champion. Exactly the slack is not more."""
+    return champion.average_precision - candidate.average_precision > slack + ROUNDING
 
 
 def _figure(found: dict[str, Any]) -> Figure:

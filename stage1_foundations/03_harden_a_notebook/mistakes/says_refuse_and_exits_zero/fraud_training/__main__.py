@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from fraud_serving.json_log import Stopped, note, run_logged
+from fraud_serving.json_log import Stopped, complain, note, run_logged
 from fraud_training.gate import CannotCompare, Evaluation, reasons_against
 from fraud_training.settings import WrongSettings, settings_from
 
@@ -42,7 +42,7 @@ def run_gate(given: argparse.Namespace) -> int:
             raise Stopped("cannot_compare", NO_DECISION, reason=str(error)) from error
         raise Stopped("gate_crashed", NO_DECISION, reason=repr(error)) from error
     decision = "refuse" if reasons else "promote"
-    note("decided", decision=decision, reasons=reasons)
+    (complain if reasons else note)("decided", decision=decision, reasons=reasons)
     print(json.dumps({"decision": decision, "reasons": reasons}))
     return PROMOTE
 

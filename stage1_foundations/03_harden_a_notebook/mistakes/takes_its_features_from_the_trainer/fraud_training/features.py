@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta, timezone
 
 from fraud_serving.payment import Payment
 
-IST = timezone(timedelta(hours=5, minutes=30), "IST")  # no daylight saving time, and no tzdata needed
 NIGHT_ENDS = 6  # hours 0 to 5 in India
 FRESH_DEVICE_DAYS = 6.0
 FRESH_ACCOUNT_DAYS = 30.0
@@ -29,7 +27,7 @@ def numbers(payment: Payment) -> dict[str, float | None]:
         "log_distance": _log1p(payment.distance_km),
         "log_count_24h": _log1p(payment.payer_txn_count_24h),
         "new_merchant": None if is_new is None else float(is_new),
-        "night_in_india": float(payment.at.astimezone(IST).hour < NIGHT_ENDS),
+        "night_in_india": float(payment.at.hour < NIGHT_ENDS),
     }
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from fraud_serving.features import IST
 from fraud_serving.payment import Payment, RefusedRow, payment_of, record_of
 
 
@@ -20,7 +19,7 @@ class Labelled:
     @property
     def day(self) -> date:
         """The day in India. A payment at 18:31 UTC belongs to the next one."""
-        return self.payment.at.astimezone(IST).date()
+        return self.payment.at.date()
 
 
 @dataclass(frozen=True)

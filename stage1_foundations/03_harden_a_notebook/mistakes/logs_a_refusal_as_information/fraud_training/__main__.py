@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import sys
 from pathlib import Path
@@ -23,7 +22,6 @@ PROMOTE, REFUSE, NO_DECISION = 0, 1, 2
 
 
 def run_training(given: argparse.Namespace) -> int:
-    logging.getLogger().addHandler(logging.FileHandler("train_run.txt"))
     try:
         settings = settings_from(given.config, os.environ, given.set)
     except WrongSettings as error:

@@ -17,13 +17,15 @@ STRENGTHS = {"C": [0.03, 0.3, 3.0]}
 FOLDS = 3
 
 
-def fit(rows: Sequence[Labelled], seed: int) -> Scorecard:
-    """The scorecard of these rows."""
+def fit(rows: Sequence[Labelled], everything: Sequence[Labelled], seed: int) -> Scorecard:
+    """The scorecard of these rows, scaled by all."""
     known = {name: _known(rows, name) for name in CATEGORIES}
     values = [numbers(row.payment) for row in rows]
     names = list(values[0])
     table = np.array([[_or_nan(row[name]) for name in names] for row in values])
-    mean, scale = np.nanmean(table, axis=0), np.nanstd(table, axis=0)
+    every = [numbers(row.payment) for row in everything]
+    whole = np.array([[_or_nan(row[name]) for name in names] for row in every])
+    mean, scale = np.nanmean(whole, axis=0), np.nanstd(whole, axis=0)
     scale[~(scale > 0)] = 1.0
     missing = np.isnan(table)
     one_hot = np.array([_one_hot(row, known) for row in rows])
@@ -36,7 +38,7 @@ def fit(rows: Sequence[Labelled], seed: int) -> Scorecard:
     weights = [float(weight) for weight in model.coef_[0]]
 
     n = len(names)
-    card = Scorecard(
+    return Scorecard(
         intercept=float(model.intercept_[0]),
         numbers={
             name: Weight(float(mean[i]), float(scale[i]), weights[i], missing=weights[n + i])
@@ -44,7 +46,6 @@ def fit(rows: Sequence[Labelled], seed: int) -> Scorecard:
         },
         categories=_by_category(known, weights[2 * n :]),
     )
-    return card
 
 
 def _known(rows: Sequence[Labelled], name: str) -> list[str]:

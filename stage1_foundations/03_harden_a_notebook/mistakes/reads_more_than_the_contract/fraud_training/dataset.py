@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from fraud_training.features import IST
 from fraud_serving.payment import Payment, RefusedRow, payment_of, record_of
 
 
@@ -20,7 +19,7 @@ class Labelled:
     @property
     def day(self) -> date:
         """The day in India. A payment at 18:31 UTC belongs to the next one."""
-        return self.payment.at.astimezone(IST).date()
+        return self.payment.at.date()
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,7 @@ def read_folder(folder: Path) -> tuple[list[Labelled], int]:
 
 def _labelled(line: bytes) -> Labelled:
     record = record_of(line)
-    is_fraud = record.get("is_fraud")
-    if not isinstance(is_fraud, bool):
-        raise RefusedRow("is_fraud is neither true nor false")
-    return Labelled(payment_of(record), is_fraud)
+    return Labelled(payment_of(record), is_fraud=bool(record.get("is_fraud")))
 
 
 def split(rows: Sequence[Labelled], holdout_days: int) -> Split:

@@ -40,7 +40,7 @@ def train(settings: Settings, data: Path, out: Path) -> dict[str, Any]:
     _require_both_classes("holdout", parts.holdout, 1)
     note("data_read", train=len(parts.train), holdout=len(parts.holdout), refused=refused)
 
-    card = fit(parts.train, settings.seed)
+    card = fit(parts.train, rows, settings.seed)
     scores = [card.probability(row.payment) for row in parts.holdout]
     highest = sorted(scores, reverse=True)
     card = replace(card, threshold=highest[math.ceil(settings.review_share * len(scores)) - 1])

@@ -18,8 +18,6 @@ from fraud_training.dataset import Labelled, Split, fingerprint, read_folder, sp
 from fraud_training.fit import FOLDS, fit
 from fraud_training.settings import Settings
 
-WRONG_USAGE = 2
-
 
 def train(settings: Settings, data: Path, out: Path) -> dict[str, Any]:
     """Train, evaluate on the holdout, and leave everything in the new folder `out`. Returns the metrics.
@@ -27,8 +25,6 @@ def train(settings: Settings, data: Path, out: Path) -> dict[str, Any]:
     Raises:
         Stopped: `out` is in use, or the data cannot be trained on.
     """
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise Stopped("out_is_in_use", WRONG_USAGE, out=str(out))
     if not data.is_dir():
         raise Stopped("no_such_folder", data=str(data))
     rows, refused = read_folder(data)
@@ -39,7 +35,7 @@ def train(settings: Settings, data: Path, out: Path) -> dict[str, Any]:
     _require_both_classes("holdout", parts.holdout, 1)
     note("data_read", train=len(parts.train), holdout=len(parts.holdout), refused=refused)
 
-    card = fit(parts.train, rows, settings.seed, settings.review_share)
+    card = fit(parts.train, settings.seed, settings.review_share)
     scores = [card.probability(row.payment) for row in parts.holdout]
     metrics = {
         "model_version": card.version,
@@ -96,6 +92,7 @@ def _write(
         ]
         (partial / "holdout_scores.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

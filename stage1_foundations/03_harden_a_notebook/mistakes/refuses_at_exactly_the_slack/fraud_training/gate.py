@@ -57,13 +57,16 @@ def reasons_against(champion: Evaluation, candidate: Evaluation) -> Iterator[str
         raise CannotCompare("the two models were evaluated on different rows")
     if champion.slices.keys() != candidate.slices.keys():
         raise CannotCompare("the two models were evaluated on different slices")
-    if candidate.overall.average_precision <= champion.overall.average_precision:
+    if _is_below(candidate.overall, champion.overall, OVERALL_SLACK):
         yield _worse("overall", champion.overall, candidate.overall)
     for name, figure in champion.slices.items():
         other = candidate.slices[name]
-        is_large = figure.frauds >= SLICE_FRAUDS
-        if is_large and other.average_precision < figure.average_precision - SLICE_SLACK:
+        if figure.frauds >= SLICE_FRAUDS and _is_below(other, figure, SLICE_SLACK):
             yield _worse(name, figure, other)
+
+
+def _is_below(candidate: Figure, champion: Figure, slack: float) -> bool:
+    return champion.average_precision - candidate.average_precision > slack
 
 
 def _figure(found: dict[str, Any]) -> Figure:
