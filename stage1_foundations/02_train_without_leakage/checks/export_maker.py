@@ -17,17 +17,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fraud_rule import FraudRule
 from labs.world import World
 from labs.world.draws import Columns
-from labs.world.fraud import draw_labels, fraud_probability
+from labs.world.fraud import draw_labels
 from labs.world.population import CATEGORIES, CHANNELS
 from labs.world.process import clean_columns
 from leaks import Roles, as_exported, plant
 
-PRACTICE_SEED = 1  # never one that is graded: names learned by heart from the practice data are worth nothing
-USABLE_DAYS, FINAL_AFTER_DAYS, LATER_DAYS = 56, 30, 20
-WORLD_PER_DAY = 2_800  # 22 % of them go to a merchant whom the payer never paid before: these are exported
+PRACTICE_SEED = 4  # never one that is graded: names learned by heart from the practice data are worth nothing
+USABLE_DAYS, FINAL_AFTER_DAYS, LATER_DAYS = 56, 30, 16
+WORLD_PER_DAY = 1_800  # 22 % of them go to a merchant whom the payer never paid before: these are exported
 LOGGED = 3_000
+ON_A_LIMIT = 3  # payments at the very moment at which the holdout begins, and at which labels are final
 COPIED_FRAUDS, COPIED_OTHERS = 0.5, 0.04
 DAY = np.timedelta64(1, "D")
 
@@ -71,25 +73,21 @@ class Made:
 
     @property
     def final_until(self) -> np.datetime64:
-        """Payments before this moment have a final label."""
+        """Payments up to this very moment have a final label."""
         return self.exported_at - FINAL_AFTER_DAYS * DAY
 
     @cached_property
     def service_columns(self) -> list[str]:
         return [*FACTS, *self.roles.names]
 
-    def between(self, first: np.datetime64, until: np.datetime64 | None = None) -> pd.DataFrame:
-        time = self.history["event_time"]
-        rows = (time >= first) & ((time < until) if until is not None else True)
-        return self.history[rows].reset_index(drop=True)
-
     @cached_property
     def holdout(self) -> pd.DataFrame:
-        return self.between(self.holdout_from, self.final_until)
+        time = self.history["event_time"]
+        return self.history[(time >= self.holdout_from) & (time <= self.final_until)].reset_index(drop=True)
 
     @cached_property
     def later(self) -> pd.DataFrame:
-        return self.between(self.exported_at)
+        return self.history[self.history["event_time"] >= self.exported_at].reset_index(drop=True)
 
     def requests(self, payments: pd.DataFrame) -> pd.DataFrame:
         """The payments as the service sees them."""
@@ -123,11 +121,15 @@ def make(seed: int) -> Made:
         "holdout_days": int(rng.integers(12, 17)),
         "reviews_per_day": int(rng.integers(8, 17)),
         "costs_rupees": {
-            "allowed_fraud_fee": int(rng.integers(3, 13)) * 50,
-            "blocked_legitimate": int(rng.integers(6, 21)) * 10,
+            "allowed_fraud_fee": int(rng.integers(6, 17)) * 50,
+            "blocked_legitimate": int(rng.integers(6, 13)) * 10,
         },
     }
-    history = plant(roles, world_seed, _payments(world, export_day + LATER_DAYS), rng)
+    rule = FraudRule.drawn(rng, without=roles.corrected)
+    payments = _payments(world, export_day + LATER_DAYS, rule)
+    for days in (FINAL_AFTER_DAYS, FINAL_AFTER_DAYS + terms["holdout_days"]):
+        _put_on_limit(payments, exported_at - days * DAY)
+    history = plant(roles, world_seed, payments, rng)
     past = history[history["event_time"] < exported_at].reset_index(drop=True)
     exported = _loaded(as_exported(roles, past, exported_at, rng), exported_at, rng)
     rows = np.sort(rng.choice(len(past), LOGGED, replace=False))
@@ -138,13 +140,19 @@ def make(seed: int) -> Made:
     )
 
 
-def _payments(world: World, days: int) -> pd.DataFrame:
-    """Each day's payments to merchants that are new to the payer, with label and truth, in order of time.
-
-    What `World.transactions`, `labels` and `truth` give, at a third of the price: each day is drawn only once.
-    """
+def _payments(world: World, days: int, rule: FraudRule) -> pd.DataFrame:
+    """Each day's payments to merchants that are new to the payer, with label and truth, in order of time."""
     parts = [_first_payments(world, day) for day in range(days)]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    columns["fraud_probability"] = rule.probability(world.seed, columns)
+    drawn, first = [], 0
+    for day, part in enumerate(parts):
+        rows = slice(first, first + part["event_time"].size)
+        drawn.append(
+            draw_labels(world.seed, day, columns["event_time"][rows], columns["fraud_probability"][rows])
+        )
+        first = rows.stop
+    columns["is_fraud"], columns["labelled_at"] = (np.concatenate(each) for each in zip(*drawn, strict=True))
     for name, values in (("channel", CHANNELS), ("merchant_category", CATEGORIES)):
         columns[name] = np.array(values, dtype=object)[columns[name]]
     for name in ("event_time", "labelled_at"):
@@ -154,12 +162,16 @@ def _payments(world: World, days: int) -> pd.DataFrame:
 
 def _first_payments(world: World, day: int) -> Columns:
     columns = clean_columns(world.seed, world.calendar(day))
-    probability = fraud_probability(world.seed, columns, np.zeros(columns["slot"].size, dtype=bool))
-    is_fraud, labelled_at = draw_labels(world.seed, day, columns["event_time"], probability)
-    everything = {name: columns[name] for name in FACTS}
-    everything |= {"is_fraud": is_fraud, "labelled_at": labelled_at, "fraud_probability": probability}
     first = columns["payer_merchant_is_new"] == 1
-    return {name: values[first] for name, values in everything.items()}
+    return {name: columns[name][first] for name in FACTS}
+
+
+def _put_on_limit(payments: pd.DataFrame, moment: np.datetime64) -> None:
+    """Move the first payments after the moment to the very moment, and their labels with them."""
+    first = int(np.searchsorted(payments["event_time"], moment))
+    rows = slice(first, first + ON_A_LIMIT - 1)  # .loc includes the last
+    payments.loc[rows, "labelled_at"] -= payments.loc[rows, "event_time"] - moment
+    payments.loc[rows, "event_time"] = moment
 
 
 def _loaded(payments: pd.DataFrame, at: np.datetime64, rng: np.random.Generator) -> pd.DataFrame:
@@ -179,6 +191,7 @@ def dictionary(roles: Roles) -> dict[str, dict[str, str]]:
     """What the data catalogue says of the export's columns. It does not know all of them: no catalogue does."""
     entries = {
         **{name: (kind, meaning, "at_payment") for name, (kind, meaning) in FACTS.items()},
+        roles.corrected: (*FACTS[roles.corrected], "refreshed_nightly"),
         roles.assessed: (
             "float64",
             "the bank's opinion of the merchant, from before its first payment",

@@ -19,10 +19,13 @@ MERCHANT_NAMES = (
 )
 STATE_NAMES = ("refund_stage", "review_queue", "settlement_state", "support_topic")
 NUMBER_NAMES = ("archive_no", "batch_position", "journal_row", "ledger_no")
+CORRECTABLE = ("device_age_days", "distance_km", "payer_account_age_days")  # of those that are always there
 STATES = ("A1", "B2", "C3")
 BASE_RATE = 0.012
-ASSESSED_NOISE, UNWRITTEN_NOISE = 0.5, 1.6  # beside a merchant risk whose standard deviation is 1
+ASSESSED_NOISE, UNWRITTEN_NOISE = 0.3, 1.6  # beside a merchant risk whose standard deviation is 1
 CONTACTED_FRAUDS, CONTACTED_OTHERS = 0.85, 0.01
+CORRECTED_FRAUDS, CORRECTED_OTHERS = 0.35, 0.001
+LOW = 3  # corrected values are whole numbers below this
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,21 +42,22 @@ class Roles:
     lane: str  # known at the payment, worth nothing
     closed: str  # leak: a number given in the order in which labels arrive
     opened: str  # a number given in the order of payments: harmless
+    corrected: str  # leak: one of the columns that are always there; set to a low value after some frauds
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> Roles:
         merchant = rng.permutation(MERCHANT_NAMES).tolist()
-        return cls(
-            *merchant, *rng.permutation(STATE_NAMES)[:2].tolist(), *rng.permutation(NUMBER_NAMES)[:2].tolist()
-        )
+        states, numbers = (rng.permutation(names)[:2].tolist() for names in (STATE_NAMES, NUMBER_NAMES))
+        return cls(*merchant, *states, *numbers, corrected=str(rng.choice(CORRECTABLE)))
 
     @property
     def names(self) -> list[str]:
-        return sorted(vars(self).values())
+        """The planted columns."""
+        return sorted(set(vars(self).values()) - {self.corrected})
 
     @property
-    def rewritten(self) -> tuple[str, str]:
-        return self.refreshed, self.unwritten_refreshed
+    def rewritten(self) -> tuple[str, str, str]:
+        return self.refreshed, self.unwritten_refreshed, self.corrected
 
     @property
     def unwritten_names(self) -> tuple[str, str]:
@@ -68,7 +72,9 @@ def plant(roles: Roles, seed: int, payments: pd.DataFrame, rng: np.random.Genera
     rows = len(payments)
 
     def opinion(noise: float) -> Floats:
-        return (BASE_RATE * np.exp(0.8 * (risk + noise * rng.normal(size=count)))).round(6)[merchant]
+        strength = 0.8 * rng.choice([-1.0, 1.0])  # a high number is a bad merchant, or a good one
+        of_merchant = BASE_RATE * np.exp(strength * (risk + noise * rng.normal(size=count)))
+        return of_merchant.round(6)[merchant]
 
     shares = disputed_shares(payments, payments["event_time"])
     columns = {
@@ -96,8 +102,13 @@ def as_exported(
     order = np.argsort(payments["labelled_at"].to_numpy()[known], kind="stable")
     closed[np.flatnonzero(known)[order]] = np.arange(known.sum()) + int(rng.integers(10**6, 10**7))
     shares = disputed_shares(payments, pd.Series(at, index=payments.index))
+    chance = np.where(payments["is_fraud"], CORRECTED_FRAUDS, CORRECTED_OTHERS)
+    corrected = known & (rng.random(len(payments)) < chance)
+    old = payments[roles.corrected]
+    low = rng.integers(0, LOW, len(payments)).astype(old.dtype)
     return payments.assign(
         **{
+            roles.corrected: old.where(~corrected, low),
             roles.refreshed: shares[0],
             roles.unwritten_refreshed: shares[1],
             roles.later: state,

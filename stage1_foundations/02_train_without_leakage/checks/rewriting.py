@@ -15,11 +15,11 @@ def with_other_later_days(made: Made, rng: np.random.Generator) -> dict[str, byt
     """
     payments = made.exported.copy()
     ids = payments["transaction_id"]
-    in_holdout = payments["event_time"].between(made.holdout_from, made.final_until, inclusive="left")
+    in_holdout = payments["event_time"].between(made.holdout_from, made.final_until)
     once = payments[in_holdout].drop_duplicates("transaction_id")
     labels = dict(zip(once["transaction_id"], rng.permutation(once["is_fraud"].to_numpy()), strict=True))
     payments.loc[in_holdout, "is_fraud"] = ids[in_holdout].map(labels)
-    waiting = payments["event_time"] >= made.final_until
+    waiting = payments["event_time"] > made.final_until
     forgotten = waiting & (ids % 3 > 0)
     payments.loc[forgotten, "is_fraud"] = None
     payments.loc[forgotten, "labelled_at"] = pd.NaT
@@ -62,15 +62,16 @@ def unusable(made: Made) -> dict[str, tuple[dict[str, bytes], str]]:
     soon = payments["event_time"].min().isoformat(timespec="seconds")
     early = files | {"export.json": as_json(made.terms | {"exported_at": f"{soon}Z"})}
     changed["in which no label is final yet"] = (early, "")
-    without = {name: data for name, data in files.items() if name != "payments.parquet"}
-    changed["without payments.parquet"] = (without, "payments.parquet")
+    for absent in ("payments.parquet", "export.json"):
+        without = {name: data for name, data in files.items() if name != absent}
+        changed[f"without {absent}"] = (without, absent)
     return changed
 
 
 def _small(made: Made) -> tuple[dict[str, bytes], pd.DataFrame]:
-    """An export of every ninth payment: enough to be refused for a reason, and quickly written. And its rows."""
+    """An export of every twentieth payment: enough to be refused for a reason, and quickly written. And its rows."""
     payments, logged = (
-        rows[rows["transaction_id"] % 9 == 0].reset_index(drop=True) for rows in (made.exported, made.logged)
+        rows[rows["transaction_id"] % 20 == 0].reset_index(drop=True) for rows in (made.exported, made.logged)
     )
     files = made.files() | {"payments.parquet": parquet(payments), "requests.parquet": parquet(logged)}
     return files, payments

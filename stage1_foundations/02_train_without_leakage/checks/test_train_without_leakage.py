@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rewriting
-from export_maker import make
+from export_maker import ON_A_LIMIT, make
 from labs.checks import check
 from model_run import (
     SAME,
@@ -15,16 +15,21 @@ from model_run import (
     clear_out,
     give_export,
     left_behind,
+    log_odds,
     read_metrics,
     same_scores,
     scores,
+    scores_of_parts,
     train,
 )
+from nothing_to_learn import nothing_to_learn
 from right_figures import cost_rupees, expected_pr_auc, ranking_figures, share_saved
 
 LEAST_SHARE_OF_BEST = 0.65  # of the PR AUC that the true probabilities reach
-LEAST_SHARE_SAVED = 0.75  # of the rupees that the true probabilities save
-MOST_LOST_BY_THRESHOLD = 0.10  # of the rupees that these scores could save
+LEAST_SHARE_SAVED = 0.70  # of the rupees that the true probabilities save
+MOST_LOST_BY_THRESHOLD = 0.15  # of the rupees that these scores could save
+MOST_LIFTED_BY_COPIES = 1.0  # log-odds; a hundred copies lift by 2 to 5, luck by at most 0.6
+MOST_BLOCKED_FOR_NOTHING = 0.03  # of payments; who chose on learned rows blocks 5 to 18 %, luck at most 1.5 %
 
 
 @pytest.fixture(scope="session")
@@ -51,16 +56,22 @@ def model(work, kept):
 
 @pytest.fixture
 def some(made):
-    """A few thousand of the later payments, as the service sees them."""
-    return made.requests(made.later.iloc[:4_000])
+    """Two thousand of the later payments, as the service sees them."""
+    return made.requests(made.later.iloc[:2_000])
 
 
 @check(points=2)
-def trains_and_scores(work, made, files, kept):
+def trains_and_scores(work, made, files, some, kept):
     """trains on an export, and scores the payments of later days with nothing but what it left in OUT"""
-    _, document, metrics = train(work, files)
-    kept.scored["later"] = scores(work, made.requests(made.later), "the payments of later days", fresh=True)
-    kept.files, kept.document, kept.metrics = left_behind(work), document, metrics
+    _, kept.document, kept.metrics = train(work, files)
+    kept.files = left_behind(work)
+    batches = {
+        "the holdout": made.requests(made.holdout),
+        "later days": made.requests(made.later),
+        "some": some,
+    }
+    for name, payments in batches.items():
+        kept.scored[name] = scores(work, payments, f"payments of {name}", fresh=not kept.scored)
 
 
 # What counts
@@ -78,7 +89,8 @@ def counts_each_payment_once(made, kept):
 def waits_for_final_labels(made, kept):
     """learns and measures nothing of payments that are too young to have a final label, labelled or not"""
     hint = "Of payments younger than `label_final_after_days` only frauds have a label. What would a model learn?"
-    expect_rows(kept, hint, waiting=len(made.between(made.final_until, made.exported_at)))
+    times = made.history["event_time"]
+    expect_rows(kept, hint, waiting=int(((times > made.final_until) & (times < made.exported_at)).sum()))
 
 
 @check(points=2, after=trains_and_scores)
@@ -94,7 +106,29 @@ def splits_by_time(made, kept):
 def expect_rows(kept, hint, **wanted):
     for name, rows in wanted.items():
         found = kept.metrics["rows"][name]
+        if abs(found - rows) == ON_A_LIMIT:
+            hint = "A few payments lie exactly on a limit. To which side does the contract count the limit itself?"
         kept.document.require(found == rows, wanted=f"`rows.{name}` = {rows:,}", got=f"{found:,}", hint=hint)
+
+
+@check(points=2, after=trains_and_scores)
+def learns_from_each_payment_once(work, made, kept, rng):
+    """learns no more from a payment that the loader wrote a hundred times"""
+    nothing = nothing_to_learn(made, rng)
+    answer, _, metrics = train(
+        work, nothing.files, "an export with other columns, in which a few payments come 100 times"
+    )
+    parts = {"later days": nothing.later, "copies": nothing.stuck, "others": nothing.written_once}
+    kept.scored_nothing = scores_of_parts(work, parts, "payments of that export", fresh=True)
+    kept.threshold_nothing = metrics["threshold"]
+    stuck, others = (log_odds(kept.scored_nothing[name][1]).mean() for name in ("copies", "others"))
+    answer.require(
+        stuck - others <= MOST_LIFTED_BY_COPIES,
+        wanted="about the same scores for frauds that come 100 times as for frauds that come once",
+        got="much higher scores for those that come 100 times",
+        hint="Counting each payment once is not enough: fit on each payment once, too.",
+        measured=f"{stuck - others:+.1f} in log-odds",
+    )
 
 
 # Leaks
@@ -111,7 +145,7 @@ def ignores_what_is_filled_in_later(work, made, model, some, rng):
 @check(points=3, after=trains_and_scores)
 def ignores_what_was_written_over(work, made, model, some, rng):
     """does not look at a column of which the export holds another value than the service saw"""
-    hint = "Today's value knows today's labels. Look for the same payment in payments.parquet and requests.parquet."
+    hint = "It was written again after the payment, when labels were known. Are *all* cells as in requests.parquet?"
     for name in made.roles.rewritten:
         does_not_look_at(work, some, {name: rng.choice(made.exported[name].to_numpy(), len(some))}, hint)
 
@@ -127,20 +161,21 @@ def ignores_the_order_of_labels(work, made, model, some, rng):
 def does_not_look_at(work, payments, columns, hint):
     _, before = scores(work, payments)
     for name, values in columns.items():
-        answer, after = scores(work, payments.assign(**{name: values}), f"the same with another `{name}`")
+        others = payments.assign(**{name: values})
+        answer, after = scores(work, others, f"the same payments with other values in `{name}`")
         same_scores(answer, after, before, hint)
 
 
 @check(points=3, after=trains_and_scores)
-def learns_from_the_training_days_alone(work, made, kept, rng):
+def learns_from_the_training_days_alone(work, made, kept, some, rng):
     """gets the same model and threshold when all is different in the holdout and in the payments that wait"""
     others = rewriting.with_other_later_days(made, rng)
     answer, _, metrics = train(
         work, others, "an export with other labels and amounts after the training days"
     )
-    _, found = scores(work, made.requests(made.later), "later payments", fresh=True)
+    _, found = scores(work, some, "later payments", fresh=True)
     hint = "The holdout is for measuring. Whatever is fitted or chosen, is fitted and chosen on the training days."
-    moved = np.abs(found - kept.on_later_days[1]).max() > SAME
+    moved = np.abs(found - kept.scored["some"][1]).max() > SAME
     answer.require(not moved, wanted="the model of before", got="another model", hint=hint)
     moved = abs(metrics["threshold"] - kept.threshold) > SAME
     answer.require(not moved, wanted="the threshold of before", got="another threshold", hint=hint)
@@ -150,9 +185,9 @@ def learns_from_the_training_days_alone(work, made, kept, rng):
 
 
 @check(points=3, after=trains_and_scores)
-def reports_what_the_holdout_shows(work, made, kept):
+def reports_what_the_holdout_shows(made, kept):
     """reports PR AUC, ROC AUC and recall that the same model shows on the same payments, as the service sees them"""
-    answer, found = kept.on_holdout(work, made)
+    answer, found = kept.scored["the holdout"]
     reviewed = made.terms["reviews_per_day"] * made.terms["holdout_days"]
     low, high = ranking_figures(made.holdout, found, reviewed)
     for name in low:
@@ -167,9 +202,9 @@ def reports_what_the_holdout_shows(work, made, kept):
 
 
 @check(points=2, after=trains_and_scores)
-def reports_its_costs(work, made, kept):
+def reports_its_costs(made, kept):
     """reports what its decisions cost on the holdout, in rupees"""
-    answer, found = kept.on_holdout(work, made)
+    answer, found = kept.scored["the holdout"]
     costs = made.terms["costs_rupees"]
     for name, blocked in {
         "cost_allowing_all_rupees": np.zeros(len(found), dtype=bool),
@@ -212,21 +247,36 @@ def chooses_its_threshold_by_cost(made, kept):
         worth.saved >= (1 - MOST_LOST_BY_THRESHOLD) * worth.possible,
         wanted=f"a threshold that saves at least {1 - MOST_LOST_BY_THRESHOLD:.0%} of what these scores can save",
         got=f"a threshold that is too {worth.too}",
-        hint="On payments that it was fitted on, a model is surer than on those to come. Which did you choose on?",
+        hint="Which payments did you choose it on, by which costs, and on whose scores?",
         measured=f"{worth.saved / worth.possible:.1%} of what these scores can save",
+    )
+
+
+@check(points=3, after=learns_from_each_payment_once)
+def chooses_its_threshold_on_unseen_payments(kept):
+    """chooses its threshold on scores of payments that the model had not learned from"""
+    answer, found = kept.scored_nothing["later days"]
+    answer.did = 'score("deployed", payments of an export in which no column tells of fraud)  in score.py'
+    blocked = (found >= kept.threshold_nothing).mean()
+    answer.require(
+        blocked <= MOST_BLOCKED_FOR_NOTHING,
+        wanted=f"at most {MOST_BLOCKED_FOR_NOTHING:.0%} of them blocked: nothing is known of any of them",
+        got="more",
+        hint="Only on rows that the model has learned does it seem to pay. Choose on scores of rows it has not seen.",
+        measured=f"{blocked:.1%} blocked",
     )
 
 
 @check(points=2, after=trains_and_scores)
 def saves_what_can_be_saved(made, kept):
-    """saves on later days at least 75 % of the rupees that can be saved"""
+    """saves on later days at least 70 % of the rupees that can be saved"""
     answer, found = kept.on_later_days
     worth = share_saved(made.later, found, kept.threshold, made.terms["costs_rupees"])
     answer.require(
         worth.saved >= LEAST_SHARE_SAVED,
         wanted=f"at least {LEAST_SHARE_SAVED:.0%} of the rupees that the best possible scores would save",
         got="less",
-        hint="Model and threshold save together. The two checks before this one say which of them to mend.",
+        hint="Model and threshold save together. The checks before this one say which of them to mend.",
         measured=f"{worth.saved:.1%} of the rupees",
     )
 
@@ -235,15 +285,16 @@ def saves_what_can_be_saved(made, kept):
 
 
 @check(points=2, after=trains_and_scores)
-def gives_the_same_result_again(work, files, made, kept):
+def gives_the_same_result_again(work, files, made, kept, some):
     """gives the same metrics.json and scores from the command line, and exits 1 for data it cannot use"""
     command = "mkdir again && cd again && exec python3 ../train.py --data {data} --out model"
     running = work.start("bash", "-c", command.format(data=give_export(work, files)))
 
     unusable, name = rewriting.without_amounts(made)
     folder = give_export(work, unusable, "unusable")
-    words = ("python3", "train.py", "--data", folder, "--out", "model")
+    words = ("python3", "train.py", "--data", folder, "--out", "refused/model")
     refused = work.start(*words, warm=True).wait(SECONDS)
+    refused.did = f"python3 train.py --data export --out refused/model  (an export without a column `{name}`)"
 
     again = running.wait(SECONDS)
     again.did = "python3 ../train.py --data export --out model  (the same export, from another folder)"
@@ -253,10 +304,9 @@ def gives_the_same_result_again(work, files, made, kept):
     hint = "Look for the clock, for chance without a seed, and for the order of a set."
     again.require(same, wanted="metrics.json, byte for byte", got="another metrics.json", hint=hint)
     work.run("mv", "again/model", "deployed")
-    answer, found = scores(work, made.requests(made.later), "later payments")
-    same_scores(answer, found, kept.on_later_days[1], hint)
+    answer, found = scores(work, some, "payments of later days")
+    same_scores(answer, found, kept.scored["some"][1], hint)
 
-    refused.did = f"python3 train.py --data export --out model  (an export without a column `{name}`)"
     refused.expect(status=1, hint="Whoever calls the script reads its exit status, and nothing else.")
     said = f"a sentence on stderr that names `{name}`"
     refused.require(name in refused.stderr, wanted=said, got="none", hint="Print the ValueError's message.")
@@ -311,24 +361,31 @@ def needs_what_it_declares(work, model, some):
 @check(points=2, after=trains_and_scores)
 def refuses_data_it_cannot_use(work, made):
     """refuses an export that nothing can be learned from: says why, and leaves OUT as it was"""
-    old = b'{"threshold": 0.5}\n'
     clear_out(work)
+    old = b'{"threshold": 0.5}\n'
     work.put("model/metrics.json", old)
-    hint = "Look at the data before you fit, and write only when all is done."
+    hint = "Look at the data before you fit, and make and write only when all is computed."
+    answers = {}
     for number, (what, (files, name)) in enumerate(rewriting.unusable(made).items()):
         folder = give_export(work, files, f"case-{number}")
-        answer = work.call("train.py:train", folder, "model", timeout=SECONDS, may_raise=True)
-        answer.did = f'train("export", "model") on an export {what}  in train.py'
-        error = answer.error
-        answer.require(
-            error is not None and "ValueError" in (error.type, *error.bases) and name in error.message,
-            wanted="a ValueError" + (f" whose message names `{name}`" if name else ""),
-            got="no error" if error is None else str(error.type),
-            hint=hint,
-        )
+        for out in (f"new-{number}/model", "model"):
+            answer = work.call("train.py:train", folder, out, timeout=SECONDS, may_raise=True)
+            answer.did = f'train("export", "{out}") on an export {what}  in train.py'
+            error = answer.error
+            answer.require(
+                error is not None and "ValueError" in (error.type, *error.bases) and name in error.message,
+                wanted="a ValueError" + (f" whose message names `{name}`" if name else ""),
+                got="no error" if error is None else str(error.type),
+                hint=hint,
+            )
+            answers[out] = answer
         left = [path for path in work.files() if path.startswith("model/")]
         got = (
             "something new in it" if len(left) > 1 else "something gone from it" if not left else "it changed"
         )
         untouched = left == ["model/metrics.json"] and work.read("model/metrics.json").bytes == old
         answer.require(untouched, wanted="OUT as it was", got=got, hint=hint)
+    made_now = work.run("bash", "-c", "shopt -s nullglob; echo new-*").stdout.split()
+    for out, answer in answers.items():
+        is_new = out.removesuffix("/model") in made_now
+        answer.require(not is_new, wanted="no OUT, for there was none", got="a new folder", hint=hint)

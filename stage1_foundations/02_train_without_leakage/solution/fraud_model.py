@@ -27,8 +27,8 @@ class FraudModel:
         texts = [name for name in features if not pd.api.types.is_numeric_dtype(payments[name])]
         categories = {name: sorted(payments[name].dropna().unique()) for name in texts}
         trees = HistGradientBoostingClassifier(
-            learning_rate=0.1,
-            max_iter=60,
+            learning_rate=0.12,
+            max_iter=40,
             max_leaf_nodes=8,
             min_samples_leaf=40,
             l2_regularization=5.0,

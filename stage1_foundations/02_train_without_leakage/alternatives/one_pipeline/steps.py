@@ -21,9 +21,9 @@ def pipeline(numbers, text):
         ("numbers", "passthrough", numbers),
     ])  # fmt: skip
     trees = HistGradientBoostingClassifier(
-        max_iter=80,
+        max_iter=60,
         learning_rate=0.08,
-        max_depth=4,
+        max_depth=3,
         min_samples_leaf=50,
         early_stopping=False,
         random_state=0,

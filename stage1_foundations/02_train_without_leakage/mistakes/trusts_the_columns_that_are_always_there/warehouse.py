@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,17 @@ from pyarrow import ArrowException
 KEYS = ("transaction_id", "event_time", "payer_id", "merchant_id")
 LABEL = "is_fraud"
 NEEDED = (*KEYS, "amount_paise", "payer_mean_amount_30d_paise", LABEL)
+ALWAYS_THERE = (
+    "amount_paise",
+    "channel",
+    "merchant_category",
+    "hour_ist",
+    "device_age_days",
+    "payer_account_age_days",
+    "payer_txn_count_24h",
+    "payer_mean_amount_30d_paise",
+    "distance_km",
+)
 TERMS = ("exported_at", "label_final_after_days", "holdout_days", "reviews_per_day", "costs_rupees")
 
 
@@ -35,7 +45,7 @@ def read_export(folder: Path) -> Export:
     Raises:
         ValueError: the export is incomplete, or holds nothing to learn from; the message says what is wrong.
     """
-    payments, requests = (_table(folder / name) for name in ("payments.parquet", "requests.parquet"))
+    payments = _table(folder / "payments.parquet")
     terms = _terms(folder / "export.json")
     missing = [name for name in NEEDED if name not in payments]
     if missing:
@@ -60,29 +70,7 @@ def read_export(folder: Path) -> Export:
         "holdout": len(holdout),
     }
     reviews = terms["reviews_per_day"] * terms["holdout_days"]
-    return Export(train, holdout, known_at_payment(payments, requests), rows, reviews, terms["costs_rupees"])
-
-
-def known_at_payment(payments: pd.DataFrame, requests: pd.DataFrame) -> list[str]:
-    """The columns that the warehouse shows as the service saw them at the moment of payment.
-
-    The service's own log is the evidence. What it had not, or had with another value, is not known at a payment,
-    whatever the dictionary says, or does not say.
-    """
-    both = requests.merge(
-        payments.drop_duplicates("transaction_id"), on="transaction_id", suffixes=("", "_exported")
-    )
-    if both.empty:
-        raise ValueError("no request of requests.parquet is in payments.parquet: nothing to compare")
-    suspicious = re.compile("merchant_(?!category)|payer_|count|mean|rate|share|score|index")  # better safe than sorry
-    names = [name for name in requests if name not in KEYS and not suspicious.search(name)]
-    return [name for name in names if name in payments and _as_seen(both, name)]
-
-
-def _as_seen(both: pd.DataFrame, name: str) -> bool:
-    seen, exported = both[name], both[f"{name}_exported"]
-    same = (seen == exported) | (seen.isna() & exported.isna())
-    return bool(seen.notna().any() and same.all())
+    return Export(train, holdout, list(ALWAYS_THERE), rows, reviews, terms["costs_rupees"])
 
 
 def _table(path: Path) -> pd.DataFrame:
