@@ -27,7 +27,10 @@ from image_model import (
     below,
     understand_base,
 )
+from permissions import READ, Access
 from shell_commands import Shell
+from shell_words import FROM_SECRET
+from text_tools import TextTools
 
 SECRETS = ("pip_conf",)
 IN_MOUNT = "/run/secrets"
@@ -35,20 +38,21 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def follow(dockerfile: bytes, context: Context) -> Build:
+def follow(dockerfile: bytes, context: Context, text_tools: TextTools | None = None) -> Build:
     """Follow the whole Dockerfile over the files that are sent to the builder.
+
+    `text_tools` runs `grep`, `sed` and their like over the bytes of files; without it what they write is not known.
 
     Raises:
         BuildProblem: at this line a builder stops.
     """
     try:
-        return _follow(parse(dockerfile), context)
+        return _follow(parse(dockerfile), Build(context, text_tools))
     except SyntaxProblem as problem:
         raise BuildProblem(problem.line, problem.why) from None
 
 
-def _follow(instructions: list[Instruction], context: Context) -> Build:
-    build = Build(context)
+def _follow(instructions: list[Instruction], build: Build) -> Build:
     outside: dict[str, str] = {}
     for instruction in instructions:
         if instruction.name == "FROM":
@@ -80,8 +84,9 @@ def _start(build: Build, instruction: Instruction, outside: Mapping[str, str]) -
         above = build.stages[parent]
         stage = replace(
             above, name=name, line=instruction.line, tree=dict(above.tree), dirs=set(above.dirs), args={},
-            users=dict(above.users), config=above.config.copy(), steps=list(above.steps), onbuild=[],
-            installs=list(above.installs), unclear=list(above.unclear), needs={parent},
+            folders=dict(above.folders), users=dict(above.users), groups=dict(above.groups),
+            config=above.config.copy(), steps=list(above.steps), onbuild=[], installs=list(above.installs),
+            unclear=list(above.unclear), logged=list(above.logged), needs={parent},
         )  # fmt: skip
         for text in above.onbuild:
             _apply(build, stage, replace(parse(text.encode())[0], line=instruction.line), outside)
@@ -115,7 +120,7 @@ def _apply(build: Build, stage: Stage, instruction: Instruction, outside: Mappin
         stage.config.env |= pairs(text, stage.variables)
     elif name == "WORKDIR":
         stage.config.workdir = stage.absolute(expand(text, stage.variables))
-        stage.dirs.add(stage.config.workdir)
+        stage.make_folder(stage.config.workdir, owner=stage.identity())
     elif name == "ONBUILD":
         stage.onbuild.append(text)
     else:
@@ -187,11 +192,14 @@ def _run(build: Build, stage: Stage, instruction: Instruction) -> str:
     mounted: dict[str, Node] = {}
     throwaway: list[str] = []
     seen: list[str] = []
+    told: dict[str, str] = {}
     for flag in instruction.every("mount"):
         options = dict(part.partition("=")[::2] for part in expand(flag, stage.variables).split(","))
         target = options.get("target") or options.get("dst") or options.get("destination") or ""
         kind = options.get("type", "bind")
-        if kind == "secret":
+        if kind == "secret" and options.get("env") and options.get("id") in SECRETS:
+            told[options["env"]] = FROM_SECRET
+        elif kind == "secret":
             mounted |= _secret(stage, options, target, instruction)
         elif kind in ("cache", "tmpfs"):
             throwaway.append(stage.absolute(target))
@@ -200,10 +208,12 @@ def _run(build: Build, stage: Stage, instruction: Instruction) -> str:
             seen += [f"{path}={node.digest}" for path, node in sorted(files.items())]
             mounted |= files
     stage.tree.update(mounted)
-    known = {"HOME": stage.home(), **stage.variables}
+    known = {"HOME": stage.home(), **stage.variables, **told}
     variables = key_of(*(f"{name}={value}" for name, value in sorted(stage.args.items())))
     key = key_of(stage.key, instruction.source, *seen, variables)
-    shell = Shell(stage, instruction.line, key, tuple(throwaway), variables=known)
+    shell = Shell(
+        stage, instruction.line, key, tuple(throwaway), variables=known, text_tools=build.text_tools
+    )
     argv = instruction.argv()
     if argv is not None:
         shell.run_argv([expand(word, {}) if "$" not in word else word for word in argv])
@@ -217,6 +227,7 @@ def _run(build: Build, stage: Stage, instruction: Instruction) -> str:
         shell.unclear(instruction.text)
     else:
         shell.run(instruction.text)
+    stage.shut_out.clear()
     for path in mounted:
         if stage.tree.get(path) is mounted[path]:
             del stage.tree[path]
@@ -238,7 +249,19 @@ def _secret(
         if options.get("required", "false") not in ("false", "0"):
             raise BuildProblem(instruction.line, f"the builder was given no secret `{name}`")
         return {}
-    if not stage.is_root and not {"uid", "mode"} & set(options):
-        return {}  # mode 0400, and root's: this user cannot read it
     at = stage.absolute(target) if target else f"{IN_MOUNT}/{name}"
-    return {at: Node(f"secret {name}", "secret", content=None, origin=f"secret {name}")}
+    node = Node(f"secret {name}", "secret", access=_access_of_secret(options), origin=f"secret {name}")
+    if not node.access.allows(stage.identity(), READ):
+        stage.shut_out[at] = instruction.line
+        return {}
+    return {at: node}
+
+
+def _access_of_secret(options: Mapping[str, str]) -> Access:
+    """mode 0400 and root's, unless the mount says something else."""
+    mode, uid, gid = (options.get(name, "") for name in ("mode", "uid", "gid"))
+    return Access(
+        int(mode, 8) if re.fullmatch(r"[0-7]{1,4}", mode) else 0o400,
+        int(uid) if NUMBER.fullmatch(uid) else 0,
+        int(gid) if NUMBER.fullmatch(gid) else 0,
+    )

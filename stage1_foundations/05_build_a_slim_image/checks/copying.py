@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from dockerfile_syntax import NUMBER, Instruction, expand, words
 from dockerignore import Pattern, as_regex
 from image_model import BuildProblem, Node, Stage, Step
+from permissions import FILE, FOLDER, PROGRAM, Access, changed_mode, parents
+from text_tools import TextTools
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,14 @@ class ContextFile:
 
 
 Context = Mapping[str, ContextFile]
+SYSTEM_FOLDERS = (
+    "/bin/",
+    "/etc/",
+    "/lib",
+    "/sbin/",
+    "/usr/",
+    "/var/",
+)  # of the base, whose files are not known here
 
 
 @dataclass
@@ -31,6 +41,7 @@ class Build:
     """A whole build: every stage, and those that the last one needs."""
 
     context: Context
+    text_tools: TextTools | None = None
     stages: list[Stage] = field(default_factory=list)
     images: list[tuple[int, str]] = field(default_factory=list)
 
@@ -93,8 +104,10 @@ def copy(build: Build, stage: Stage, instruction: Instruction) -> str:
     into = target.endswith("/") or stage.is_dir(stage.absolute(target)) or len(sources) > 1 or target == "."
     if len(sources) > 1 and not target.endswith("/") and not stage.is_dir(stage.absolute(target)):
         raise BuildProblem(instruction.line, f"`{target}` must end in `/`: there are several sources")
-    goal, mode = stage.absolute(target), instruction.flag("chmod")
+    goal = stage.absolute(target)
+    wanted = Wanted.of(stage, instruction)
     copied: dict[str, Node] = {}
+    folders: dict[str, Access] = {}
     for source in sources:
         plain = re.sub(r"^(<<)-?[\"']?(\w+)[\"']?$", r"\1\2", source)
         if plain in docs:
@@ -106,36 +119,96 @@ def copy(build: Build, stage: Stage, instruction: Instruction) -> str:
             stage.not_clear(instruction.line, f"ADD {source}")
         elif origin and from_stage is None:
             at = posixpath.join(goal, posixpath.basename(source)) if into else goal
-            copied[at] = Node(key_of(origin, source), "program", executable=True, origin=f"image {origin}")
+            copied[at] = Node(
+                key_of(origin, source), "program", access=Access(PROGRAM), origin=f"image {origin}"
+            )
         else:
             found = _from_stage(from_stage, source) if from_stage else _from_context(build.context, source)
             if not found:
-                where = f"stage `{origin}`" if from_stage else "the build context"
-                if from_stage and (
-                    from_stage.unclear or stage.unclear or source.rstrip("/") in from_stage.dirs
-                ):
+                if from_stage and _may_be_there(from_stage, stage, source):
                     stage.not_clear(instruction.line, f"COPY {source}: not known what is in it")
                     continue
-                hint = "Does .dockerignore leave it out? A source is looked up in what it lets through."
-                raise BuildProblem(
-                    instruction.line, f"`{source}` is not in {where}", "" if from_stage else hint
-                )
-            parents = instruction.flag("parents") is not None
+                raise _not_there(instruction, source, origin if from_stage else None)
+            is_parents = instruction.flag("parents") is not None
+            is_folder = _is_folder(found, source)
             for (whole, inner), node in found.items():
-                inner = whole.lstrip("/") if parents else inner
-                copied[
-                    (
-                        posixpath.join(goal, inner)
-                        if into or "/" in inner or _is_folder(found, source)
-                        else goal
-                    )
-                ] = node
-    if mode is not None:
-        runs = bool(re.search(r"[1357]", mode[-3:]) or "x" in mode)
-        copied = {path: replace(node, executable=runs) for path, node in copied.items()}
+                inner = whole.lstrip("/") if is_parents else inner
+                at = posixpath.join(goal, inner) if into or "/" in inner or is_folder else goal
+                copied[at] = node
+                above, here = posixpath.dirname(whole), posixpath.dirname(at)
+                while len(here) > len(goal):
+                    folders[here] = from_stage.access_of(above) if from_stage else Access(FOLDER)
+                    above, here = posixpath.dirname(above), posixpath.dirname(here)
+    copied = {path: replace(node, access=wanted.access(node.access)) for path, node in copied.items()}
+    new = [folder for path in copied for folder in parents(path) if not stage.is_dir(folder)]
+    stage.folders |= {folder: wanted.owned(Access(FOLDER)) for folder in new}
+    stage.folders |= {folder: wanted.access(access, is_folder=True) for folder, access in folders.items()}
     stage.tree.update(copied)
     stage.bound(instruction.line)
-    return key_of(*(f"{path}={node.digest}{node.executable}" for path, node in sorted(copied.items())))
+    for path in ("/etc/passwd", "/etc/group"):
+        if path in copied:
+            stage.not_clear(instruction.line, f"another {path}")
+    return key_of(*(f"{path}={node.digest}{node.access}" for path, node in sorted(copied.items())))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What `--chmod` and `--chown` ask for."""
+
+    mode: str | None
+    uid: int | None = None
+    gid: int | None = None
+    line: int = 0
+
+    @staticmethod
+    def of(stage: Stage, instruction: Instruction) -> Wanted:
+        mode, owner = instruction.flag("chmod"), instruction.flag("chown")
+        if mode is not None:
+            mode = expand(mode, stage.variables)
+            if changed_mode(mode, FILE, False) is None:
+                raise BuildProblem(
+                    instruction.line, f"`--chmod={mode}` is no mode", "For example `--chmod=644`."
+                )
+        uid, gid = (
+            owner_meant(stage, instruction.line, expand(owner, stage.variables)) if owner else (None, None)
+        )
+        return Wanted(mode, uid, uid if gid is None else gid, instruction.line)
+
+    def owned(self, access: Access) -> Access:
+        return access.owned_by(self.uid, self.gid)
+
+    def access(self, access: Access, is_folder: bool = False) -> Access:
+        mode = access.mode if self.mode is None else changed_mode(self.mode, access.mode, is_folder)
+        return self.owned(replace(access, mode=access.mode if mode is None else mode))
+
+
+def owner_meant(stage: Stage, line: int, text: str) -> tuple[int | None, int | None]:
+    """The numbers that `user:group` means in this stage; None for what it does not say, or nobody can know."""
+    user, _, group = text.partition(":")
+    numbers = (stage.uid(user) if user else None, stage.gid(group) if group else None)
+    for name, number, what in ((user, numbers[0], "user"), (group, numbers[1], "group")):
+        if name and number is None and not stage.unclear:
+            raise BuildProblem(
+                line, f"there is no {what} `{name}` in this stage", "Each stage has users of its own."
+            )
+    return numbers
+
+
+def _may_be_there(from_stage: Stage, stage: Stage, source: str) -> bool:
+    """A file that an unclear step may have made, a folder of which nothing is known, or a file of the base."""
+    known = posixpath.normpath("/" + source.lstrip("/"))
+    of_base = known.startswith(SYSTEM_FOLDERS) and not known.startswith("/usr/local/")
+    return bool(from_stage.unclear or stage.unclear or known in from_stage.dirs or of_base)
+
+
+def _not_there(instruction: Instruction, source: str, stage_name: str | None) -> BuildProblem:
+    if stage_name is None:
+        hint = "A source is looked up in what .dockerignore lets through, from the root of the context."
+        return BuildProblem(
+            instruction.line, f"`{source}` is not in the build context", hint, missing=source.lstrip("/")
+        )
+    hint = "What does that stage make, and at which path? A source there counts from the stage's root."
+    return BuildProblem(instruction.line, f"`{source}` is not in stage `{stage_name}`", hint)
 
 
 def expand_text(text: str, known: Mapping[str, str]) -> str:
@@ -156,8 +229,15 @@ def _is_folder(found: Found, source: str) -> bool:
 def _from_context(context: Context, source: str) -> Found:
     """(path, path inside the source) → file. A source outside of the context does not exist: `..` stays at the root."""
     source = posixpath.normpath("/" + source).lstrip("/")
-    nodes = {path: Node(file.digest, content=file.content, executable=file.executable, origin=path)
-             for path, file in context.items()}  # fmt: skip
+    nodes = {
+        path: Node(
+            file.digest,
+            content=file.content,
+            access=Access(PROGRAM if file.executable else FILE),
+            origin=path,
+        )
+        for path, file in context.items()
+    }
     return _chosen(nodes, source)
 
 
@@ -204,6 +284,6 @@ def bound(
     else:
         found = _from_context(build.context, source)
     if not found:
-        raise BuildProblem(instruction.line, f"the mount's source `{source}` is not there")
+        raise _not_there(instruction, source, origin)
     alone = len(found) == 1 and not _is_folder(found, source)
     return {target if alone else posixpath.join(target, inner): node for (_, inner), node in found.items()}

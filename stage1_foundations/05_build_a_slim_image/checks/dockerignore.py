@@ -25,6 +25,7 @@ class Pattern:
     text: str
     takes_back: bool
     regex: re.Pattern[str]
+    line: int = 0
 
     def matches(self, path: str) -> bool:
         """Whether it means this path, or a folder above it."""
@@ -35,7 +36,7 @@ class Pattern:
 def read_patterns(data: bytes) -> list[Pattern]:
     """The patterns of a .dockerignore. A line that is no pattern (a bracket without its end) raises NoPattern."""
     found = []
-    for line in data.decode("utf-8-sig", "replace").splitlines():
+    for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), start=1):
         if line.startswith("#"):
             continue
         text = line.strip()
@@ -45,7 +46,7 @@ def read_patterns(data: bytes) -> list[Pattern]:
             continue
         text = posixpath.normpath(text).lstrip("/")
         if text and text != ".":
-            found.append(Pattern(text, takes_back, as_regex(text)))
+            found.append(Pattern(text, takes_back, as_regex(text), number))
     return found
 
 

@@ -14,6 +14,19 @@ from dataclasses import dataclass, field, replace
 
 from dockerfile_syntax import NUMBER
 from dockerignore import Pattern, as_regex
+from permissions import (
+    BASE_GROUPS,
+    BASE_USERS,
+    ENTER,
+    FOLDER,
+    PROGRAM,
+    READ,
+    Access,
+    Barrier,
+    Identity,
+    User,
+    parents,
+)
 
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 OFFICIAL = re.compile(r"(?:docker\.io/)?(?:library/)?python")
@@ -23,20 +36,17 @@ _BASE_DIRS = """
 /var/lib /var/log
 """
 BASE_DIRS = frozenset(_BASE_DIRS.split())
-BASE_USERS = {
-    "root": (0, "/root"),
-    "daemon": (1, "/usr/sbin"),
-    "www-data": (33, "/var/www"),
-    "nobody": (65534, "/"),
-}
 
 
 class BuildProblem(Exception):
-    """An instruction at which a builder would stop."""
+    """An instruction at which a builder would stop. `missing` is what it looked for in the build context."""
 
-    def __init__(self, line: int, why: str, hint: str = "") -> None:
+    def __init__(self, line: int, why: str, hint: str = "", missing: str = "") -> None:
         super().__init__(why)
-        self.line, self.why, self.hint = line, why, hint
+        self.line, self.why, self.hint, self.missing = line, why, hint, missing
+
+
+ROOTS = Access()
 
 
 @dataclass(frozen=True)
@@ -44,16 +54,25 @@ class Node:
     """One file of an image, or what stands for many.
 
     kind: file, interpreter, packages, wheels, script, program, build tool, cache, secret. `python` is a version such as
-    3.11 for interpreters and packages, and the path of the interpreter for scripts. `holds` are requirements.
+    3.11 for interpreters and packages, and the path of the interpreter for scripts. `holds` are requirements. `link` is
+    the interpreter that a virtual environment's own one points at.
     """
 
     digest: str
     kind: str = "file"
     content: bytes | None = None
-    executable: bool = False
+    access: Access = ROOTS
     origin: str = ""
     python: str = ""
     holds: frozenset[str] = frozenset()
+    link: str = ""
+
+    @property
+    def executable(self) -> bool:
+        return bool(self.access.mode & 0o111)
+
+    def with_mode(self, mode: int) -> Node:
+        return replace(self, access=replace(self.access, mode=mode))
 
 
 Tree = dict[str, Node]
@@ -108,11 +127,15 @@ class Health:
 
 @dataclass(frozen=True)
 class Install:
-    """One pip command that put packages somewhere. `by_secret`: pip read its settings from the mounted secret."""
+    """One pip command that put packages somewhere. `by_secret`: pip read its settings from the mounted secret.
+
+    `shut_out`: the secret was mounted there, and only root could read it.
+    """
 
     line: int
     from_index: bool
     by_secret: bool
+    shut_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +151,11 @@ class Step:
 
 @dataclass
 class Stage:
-    """One stage, built as far as it is followed."""
+    """One stage, built as far as it is followed.
+
+    `folders` has the modes and owners of those that are not 755 and root's; `logged` what prints a secret, by line;
+    `shut_out` the places of a step's secrets that its user may not read.
+    """
 
     name: str
     line: int
@@ -137,12 +164,18 @@ class Stage:
     key: str = ""
     tree: Tree = field(default_factory=dict)
     dirs: set[str] = field(default_factory=lambda: set(BASE_DIRS))
-    users: dict[str, tuple[int, str]] = field(default_factory=lambda: dict(BASE_USERS))
+    folders: dict[str, Access] = field(
+        default_factory=lambda: {"/root": Access(0o700), "/tmp": Access(0o1777)}
+    )
+    users: dict[str, User] = field(default_factory=lambda: dict(BASE_USERS))
+    groups: dict[str, int] = field(default_factory=lambda: dict(BASE_GROUPS))
     config: Config = field(default_factory=Config)
     args: dict[str, str] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     installs: list[Install] = field(default_factory=list)
     unclear: list[tuple[int, str, bool]] = field(default_factory=list)
+    logged: list[tuple[int, str]] = field(default_factory=list)
+    shut_out: dict[str, int] = field(default_factory=dict)
     onbuild: list[str] = field(default_factory=list)
     needs: set[int] = field(default_factory=set)
 
@@ -163,9 +196,9 @@ class Stage:
     def home(self, user: str = "") -> str:
         """The home folder of a user, as Docker takes it from /etc/passwd."""
         uid_or_name = (user or self.config.user or "root").partition(":")[0]
-        for name, (uid, home) in self.users.items():
-            if uid_or_name in (name, str(uid)):
-                return home
+        for name, known in self.users.items():
+            if uid_or_name in (name, str(known.uid)):
+                return known.home
         return "/"
 
     @property
@@ -177,7 +210,53 @@ class Stage:
         """The number of a user; None for a name that nobody created."""
         if NUMBER.fullmatch(name):
             return int(name)
-        return self.users[name][0] if name in self.users else None
+        return self.users[name].uid if name in self.users else None
+
+    def gid(self, name: str) -> int | None:
+        """The number of a group; None for a name that nobody created."""
+        return int(name) if NUMBER.fullmatch(name) else self.groups.get(name)
+
+    def identity(self) -> Identity:
+        """Who runs: USER by Docker's rules. A number without an entry in /etc/passwd is in root's group."""
+        name, _, group = (self.config.user or "root").partition(":")
+        uid = self.uid(name)
+        known = next((one for key, one in self.users.items() if key == name or one.uid == uid), None)
+        gid = self.gid(group) if group else known.gid if known else 0
+        return Identity(-1 if uid is None else uid, frozenset() if gid is None else frozenset({gid}))
+
+    def make_folder(self, path: str, owner: Identity | None = None, mode: int = FOLDER) -> None:
+        """A folder and those above it that are not there; the new ones get this owner and mode."""
+        for folder in [*parents(path), path]:
+            if folder not in self.dirs:
+                is_new = not self.is_dir(folder)
+                self.dirs.add(folder)
+                if is_new and (owner is not None or mode != FOLDER):
+                    uid, gid = (max(owner.uid, 0), min(owner.gids, default=0)) if owner else (0, 0)
+                    self.folders[folder] = Access(mode, uid, gid)
+
+    def access_of(self, folder: str) -> Access:
+        return self.folders.get(folder, Access(FOLDER))
+
+    def barrier(self, path: str, bits: int = READ) -> Barrier | None:
+        """What keeps the container's user from this file; None when it may read it.
+
+        Python looks into the folders of its modules: below the service's folder they must be readable as well.
+        """
+        who = self.identity()
+        for folder in parents(path):
+            listed = path.endswith(".py") and below([folder], self.config.workdir) and folder != "/"
+            for needed, act in ((ENTER, "enter"), (READ if listed else 0, "list")):
+                if not self.access_of(folder).allows(who, needed):
+                    return Barrier(act, folder, self.access_of(folder))
+        node = self.tree[path]
+        return None if node.access.allows(who, bits) else Barrier("read", path, node.access)
+
+    def interpreter(self, path: str) -> str | None:
+        """The interpreter that really runs: where a virtual environment's one points; None when nothing is there."""
+        node = self.tree.get(path)
+        if node is None or node.kind != "interpreter":
+            return None
+        return self.interpreter(node.link) if node.link else path
 
     def is_dir(self, path: str) -> bool:
         path = posixpath.normpath(path)
@@ -198,20 +277,23 @@ class Stage:
         return None
 
     def packages_of(self, interpreter: str) -> list[Node]:
-        """The package folders that this interpreter imports from, when the container runs."""
-        node = self.tree[interpreter]
+        """The packages that this interpreter finds, and may read, when the container runs."""
+        real = self.interpreter(interpreter)
+        if real is None:
+            return []
+        version = self.tree[real].python
         prefix = posixpath.dirname(posixpath.dirname(interpreter))
-        library = f"lib/python{node.python}/site-packages"
+        library = f"lib/python{version}/site-packages"
         folders = [f"{prefix}/{library}", *self.config.env.get("PYTHONPATH", "").split(":")]
         home = self.config.env.get("HOME") or self.home()
         if f"{prefix}/pyvenv.cfg" not in self.tree:
             folders.append(self.config.env.get("PYTHONUSERBASE", f"{home}/.local") + f"/{library}")
-        if not self.is_root:
-            folders = [folder for folder in folders if not folder.startswith("/root")]
-        found = (
-            self.tree.get(posixpath.join(self.absolute(folder), PACKAGES)) for folder in folders if folder
-        )
-        return [one for one in found if one is not None and one.python == node.python]
+        paths = [posixpath.join(self.absolute(folder), PACKAGES) for folder in folders if folder]
+        return [
+            self.tree[path]
+            for path in paths
+            if path in self.tree and self.tree[path].python == version and not self.barrier(path)
+        ]
 
 
 PACKAGES = "⟨packages⟩"
@@ -237,13 +319,15 @@ def base_tree(base: Base) -> Tree:
     version = base.python or "?"
     tree: Tree = {}
     for name in ("python", "python3", f"python{version}"):
-        tree[f"/usr/local/bin/{name}"] = Node(key, "interpreter", python=version, executable=True)
+        tree[f"/usr/local/bin/{name}"] = Node(key, "interpreter", python=version, access=Access(PROGRAM))
     for name in ("pip", "pip3"):
-        tree[f"/usr/local/bin/{name}"] = Node(key, "script", python="/usr/local/bin/python", executable=True)
+        tree[f"/usr/local/bin/{name}"] = Node(
+            key, "script", python="/usr/local/bin/python", access=Access(PROGRAM)
+        )
     if not base.slim and base.libc == "glibc":
         for name in ("gcc", "g++", "make", "git", "curl", "wget"):
             kind = "program" if name in ("curl", "wget") else "build tool"
-            tree[f"/usr/bin/{name}"] = Node(key, kind, executable=True)
+            tree[f"/usr/bin/{name}"] = Node(key, kind, access=Access(PROGRAM))
     return tree
 
 

@@ -7,6 +7,13 @@ import re
 from image_model import understand_base
 
 
+def wanted_of(image: str) -> str:
+    """What the contract wants of this image's name."""
+    if understand_base(image) is None:
+        return "a full version of the image, such as `name:1.2.3`, or a digest"
+    return "a tag that says Python's minor version and Debian's release, or a digest"
+
+
 def how_it_moves(image: str) -> str:
     """Why this name is not pinned; "" when it is."""
     if re.search(r"@sha256:[0-9a-f]{64}$", image):
@@ -21,4 +28,4 @@ def how_it_moves(image: str) -> str:
         if not base.release and base.libc == "glibc":
             return f"`{tag}` does not say which release of Debian"
         return ""
-    return "" if re.search(r"\d+\.\d+\.\d+", tag) else f"`{tag}` is no full version"
+    return "" if re.search(r"\d+\.\d+\.\d+", tag) else f"`{tag}` is no full version: three numbers"

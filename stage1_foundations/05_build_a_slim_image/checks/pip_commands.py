@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from image_model import PACKAGES, PATH, WHEELS, Install, Node, below, matching
-from shell_words import COMPUTED
+from shell_words import COMPUTED, FROM_SECRET
 
 if TYPE_CHECKING:
     from shell_commands import Shell
@@ -24,6 +24,7 @@ SHORT = {"-r": "--requirement", "-c": "--constraint", "-t": "--target", "-w": "-
          "-f": "--find-links", "-i": "--index-url", "-q": "--quiet", "-U": "--upgrade"}  # fmt: skip
 INSTALLERS = {"pip", "setuptools", "wheel"}
 SCRIPTS = ("uvicorn", "fastapi")
+HASHED = " +hash"
 
 
 def understands(words: list[str]) -> bool:
@@ -36,31 +37,52 @@ def understands(words: list[str]) -> bool:
     )
 
 
-def run(shell: Shell, words: list[str], variables: Mapping[str, str]) -> None:
+def run(shell: Shell, words: list[str], variables: Mapping[str, str]) -> bool:
+    """One command of pip or venv. Returns whether it prints a secret."""
     program = shell.stage.find_program(words[0], variables.get("PATH", PATH))
     if "/" in words[0]:
         program = shell.at(words[0]) if shell.at(words[0]) in shell.stage.tree else None
     if program is None:
-        shell.fail(f"`{words[0]}` is not in this stage")
+        shell.fail(
+            f"`{words[0]}` is not in this stage", "Which stage made it, and was it copied to this path?"
+        )
     node = shell.stage.tree[program]
     python = node.python if node.kind == "script" else program
+    real = shell.stage.interpreter(python)
+    if real is None:
+        shell.fail(
+            f"`{words[0]}` needs an interpreter that is not in this stage", "Was a virtual environment moved?"
+        )
     rest = words[3:] if words[1:2] == ["-m"] else words[1:]
     if words[1:3] == ["-m", "venv"]:
-        return _make_venv(shell, rest, shell.stage.tree[program].python)
+        _make_venv(shell, rest, real)
+        return False
     given, named = _split(rest)
     if not named:
-        return None
+        return False
     if named[0] == "install":
-        return _install(shell, python, given, named[1:], variables)
-    if named[0] in ("wheel", "download"):
+        _install(shell, python, given, named[1:], variables)
+    elif named[0] in ("wheel", "download"):
         folder = shell.at((given.get("--wheel-dir") or given.get("--dest") or ["."])[-1])
         holds = _asked_for(shell, given, named[1:])
         _note_source(shell, given, named[1:], variables, holds)
         shell.put(f"{folder}/{WHEELS}", shell.made("wheels", folder, holds=holds))
-        return None
-    if named[0] == "config" and named[1:2] == ["set"]:
-        shell.put(f"{shell.stage.home()}/.config/pip/pip.conf", shell.made("file", "pip.conf"))
-    return None
+    elif named[0] == "config":
+        return _config(shell, given, named[1:], variables)
+    return False
+
+
+def _config(
+    shell: Shell, given: dict[str, list[str]], named: list[str], variables: Mapping[str, str]
+) -> bool:
+    """`pip config`: what it is told goes into a file; what it knows, it prints."""
+    if named[:1] == ["set"]:
+        kind = "secret" if any(FROM_SECRET in word for word in named) else "file"
+        place = "/etc/pip.conf" if "--global" in given else f"{shell.stage.home()}/.config/pip/pip.conf"
+        shell.put(place, shell.made(kind, "pip.conf"))
+        return False
+    told = any(node.kind == "secret" for node in _settings(shell, variables).values())
+    return told and named[:1] in (["list"], ["get"], ["debug"])
 
 
 def _split(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
@@ -82,18 +104,18 @@ def _split(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
     return given, named
 
 
-def _make_venv(shell: Shell, words: list[str], version: str) -> None:
+def _make_venv(shell: Shell, words: list[str], base: str) -> None:
+    """A virtual environment's interpreter is a link to the one that made it, also when it is copied elsewhere."""
+    version = shell.stage.tree[base].python
     _, named = _split(words)
     for word in named:
         root = shell.at(word)
-        shell.stage.dirs.add(root)
+        shell.stage.make_folder(root, shell.stage.identity(), 0o777 & ~shell.umask)
         shell.put(f"{root}/pyvenv.cfg", shell.made("file", "pyvenv.cfg"))
         for name in ("python", "python3", f"python{version}"):
-            shell.put(f"{root}/bin/{name}", shell.made("interpreter", name, python=version, executable=True))
+            shell.put(f"{root}/bin/{name}", shell.made("interpreter", name, python=version, link=base))
         for name in ("pip", "pip3"):
-            shell.put(
-                f"{root}/bin/{name}", shell.made("script", name, python=f"{root}/bin/python", executable=True)
-            )
+            shell.put(f"{root}/bin/{name}", shell.made("script", name, python=f"{root}/bin/python"))
 
 
 def _install(
@@ -102,7 +124,7 @@ def _install(
     holds = _asked_for(shell, given, named)
     _note_source(shell, given, named, variables, holds)
     stage = shell.stage
-    version = stage.tree[python].python
+    version = stage.tree[stage.interpreter(python)].python
     root = posixpath.dirname(posixpath.dirname(python))
     in_venv = f"{root}/pyvenv.cfg" in stage.tree
     folder = f"{root}/lib/python{version}/site-packages"
@@ -123,7 +145,7 @@ def _install(
     shell.put(f"{folder}/{PACKAGES}", shell.made("packages", folder, python=version, holds=both))
     for name in SCRIPTS:
         if any(re.match(rf"{name}\b", one) for one in holds):
-            shell.put(f"{scripts}/{name}", shell.made("script", name, python=python, executable=True))
+            shell.put(f"{scripts}/{name}", shell.made("script", name, python=python))
     keeps_cache = "--no-cache-dir" not in given and not _is_on(variables.get("PIP_NO_CACHE_DIR", ""))
     cache = (given.get("--cache-dir") or [variables.get("PIP_CACHE_DIR", "")])[-1]
     where = shell.at(cache or f"{stage.home()}/.cache/pip")
@@ -153,23 +175,36 @@ def _note_source(
         if "--no-index" in given and "--find-links" in given:
             folder = shell.at(given["--find-links"][-1])
             there = shell.stage.tree.get(f"{folder}/{WHEELS}")
-            if there is None or not holds <= there.holds:
-                shell.fail(f"`pip install --no-index` finds no wheels in {folder}")
+            kept = {one.removesuffix(HASHED) for one in there.holds} if there else set()
+            if not {one.removesuffix(HASHED) for one in holds} <= kept:
+                shell.fail(
+                    f"`pip install --no-index` finds no wheels in {folder}", "Which step puts them there?"
+                )
         shell.stage.installs.append(Install(shell.line, False, False))
         return
-    home = shell.stage.home()
-    root = variables.get("VIRTUAL_ENV", "")
-    places = [
-        "/etc/pip.conf",
-        "/etc/xdg/pip/pip.conf",
+    by_secret = any(node.kind == "secret" for node in _settings(shell, variables).values())
+    shut_out = next((path for path in _places(shell, variables) if path in shell.stage.shut_out), "")
+    shell.stage.installs.append(Install(shell.line, True, by_secret, shut_out))
+
+
+def _places(shell: Shell, variables: Mapping[str, str]) -> list[str]:
+    """Where pip reads its settings."""
+    told = variables.get("PIP_CONFIG_FILE")
+    if told:
+        return [shell.at(told)]
+    home, root = shell.stage.home(), variables.get("VIRTUAL_ENV", "")
+    system = ["/etc/pip.conf", "/etc/xdg/pip/pip.conf"]
+    return [
+        *system,
         f"{home}/.config/pip/pip.conf",
         f"{home}/.pip/pip.conf",
+        *([f"{root}/pip.conf"] if root else []),
     ]
-    places += [f"{root}/pip.conf"] if root else []
-    told = variables.get("PIP_CONFIG_FILE")
-    nodes = [shell.stage.tree.get(shell.at(place)) for place in ([told] if told else places)]
-    by_secret = any(node is not None and node.kind == "secret" for node in nodes)
-    shell.stage.installs.append(Install(shell.line, True, by_secret))
+
+
+def _settings(shell: Shell, variables: Mapping[str, str]) -> dict[str, Node]:
+    tree = shell.stage.tree
+    return {path: tree[path] for path in _places(shell, variables) if path in tree}
 
 
 def name_of(requirement: str) -> str:
@@ -188,7 +223,7 @@ def requirements_of(text: str) -> frozenset[str]:
         line = line.partition(" #")[0].strip()
         if line and not line.startswith(("#", "-")):
             specification, hashed, _ = line.partition("--hash=")
-            found.add(" ".join(specification.split()).lower() + (" +hash" if hashed else ""))
+            found.add(" ".join(specification.split()).lower() + (HASHED if hashed else ""))
     return frozenset(found)
 
 
@@ -196,12 +231,21 @@ def _asked_for(shell: Shell, given: dict[str, list[str]], named: list[str]) -> f
     holds: set[str] = set()
     for path in given.get("--requirement", []):
         node = shell.stage.tree.get(shell.at(path))
-        if node is None or COMPUTED in path:
+        if COMPUTED in path:
+            shell.unclear(f"pip install -r {path}")
+        elif node is None:
             shell.fail(f"pip finds no `{path}`", "Copy it into this stage before the command that reads it.")
         elif node.content is None:
             shell.unclear(f"pip install -r {path}")
         else:
-            holds |= requirements_of(node.content.decode("utf-8", "replace"))
+            asked = requirements_of(node.content.decode("utf-8", "replace"))
+            unhashed = sorted(one for one in asked if not one.endswith(HASHED))
+            if unhashed and ("--require-hashes" in given or len(unhashed) < len(asked)):
+                shell.fail(
+                    f"pip refuses `{path}`: {unhashed[0]} has no hash",
+                    "As soon as one requirement has a hash, pip wants one of each.",
+                )
+            holds |= asked
     for word in named:
         path = shell.at(word)
         wheels = [
@@ -225,4 +269,12 @@ def _asked_for(shell: Shell, given: dict[str, list[str]], named: list[str]) -> f
             holds = {one for one in holds if name_of(one) not in {name_of(other) for other in bound}} | set(
                 bound
             )
-    return frozenset(holds)
+    return frozenset(_as_checked(shell, given, holds))
+
+
+def _as_checked(shell: Shell, given: dict[str, list[str]], holds: set[str]) -> set[str]:
+    """Wheels whose hashes were checked when they came need no hash when they are installed."""
+    folders = [shell.at(one) for one in given.get("--find-links", [])] if "--no-index" in given else []
+    wheels = [shell.stage.tree[path] for one in folders if (path := f"{one}/{WHEELS}") in shell.stage.tree]
+    checked = frozenset().union(*(node.holds for node in wheels))
+    return {one + HASHED if one + HASHED in checked else one for one in holds}

@@ -5,28 +5,30 @@ A command that is not known here is written down as unclear; nothing is guessed.
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
-from collections.abc import Callable
+import shlex
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 import pip_commands
-from dockerfile_syntax import NUMBER
-from image_model import BuildProblem, Node, Stage, below, matching
-from shell_words import COMPUTED, Command, commands, resolve
+from dockerfile_syntax import expand
+from image_model import BuildProblem, Node, Stage
+from permissions import FILE, PROGRAM, Access
+from shell_words import COMPUTED, FROM_SECRET, Command, commands, resolve
+from system_commands import ACTS, plain
+from text_tools import TEXT_TOOLS, TextTools, passes_text_on
 
 _HARMLESS = """
-set : true echo printf umask test [ ls cat which command type hash ldconfig date uname id sleep chown
-chgrp groupadd addgroup ulimit shopt env locale-gen update-ca-certificates stat find wc sha256sum trap unset
-fc-cache exit sync grep head tail sort cut tr awk basename dirname
+: true test [ ls which command type hash ldconfig date uname id sleep ulimit shopt locale-gen
+update-ca-certificates stat find wc sha256sum trap unset fc-cache exit sync basename dirname
 """
 HARMLESS = frozenset(_HARMLESS.split())
-_BUILD_TOOLS = """
-build-essential gcc g++ cpp make cmake ninja-build clang llvm rustc cargo golang gfortran git pkg-config
-autoconf automake libtool patch binutils dpkg-dev
-"""
-BUILD_TOOLS = frozenset(_BUILD_TOOLS.split())
-LISTS = "/var/lib/apt/lists/⟨lists⟩"
+OF_BASE = re.compile(
+    r"/(bin|etc|lib\w*|proc|sbin|sys|usr|var)/[\w./@+-]+"
+)  # a file of the base, unknown here
+PROGRAMS = ("interpreter", "script", "program", "build tool")
 
 
 @dataclass
@@ -40,27 +42,71 @@ class Shell:
     cwd: str = ""
     variables: dict[str, str] = field(default_factory=dict)
     depth: int = 0
+    text_tools: TextTools | None = None
+    umask: int = 0o022
+    traces: bool = False
 
     def run(self, script: str) -> None:
         """Follow the commands in order."""
-        todo, branches = commands(script)
+        todo, branches = commands(script, self._mark)
         if branches:
             # Followed as if all of it ran: a secret that any branch leaves is seen.
             self.stage.unclear.append((self.line, "a RUN with branches", False))
         for tokens in todo:
-            command = resolve(tokens, self.variables)
-            if command.words:
-                self._one(command)
+            pipeline = [resolve(one, self.variables) for one in tokens]
+            if len(pipeline) == 1 and not pipeline[0].words:
+                self.variables.update(pipeline[0].assigned)
+                self._trace(pipeline[0])
             else:
-                self.variables.update(command.assigned)
+                self._pipeline([command for command in pipeline if command.words])
 
     def run_argv(self, argv: list[str]) -> None:
         if len(argv) == 3 and argv[0].rsplit("/", 1)[-1] in ("sh", "bash") and argv[1].endswith("c"):
             self.run(argv[2])
         elif argv:
-            self._one(Command(list(argv)))
+            self._pipeline([Command(list(argv))])
 
-    def _one(self, command: Command) -> None:
+    def _mark(self, text: str) -> str:
+        """What stands for the output of `$(text)`."""
+        try:
+            words = [expand(word, self.variables) for word in shlex.split(text)]
+        except ValueError:
+            words = []
+        return FROM_SECRET if any(self._is_secret(word) for word in words) else COMPUTED
+
+    def _is_secret(self, word: str) -> bool:
+        node = self.stage.tree.get(self.at(word)) if word else None
+        return FROM_SECRET in word or (node is not None and node.kind == "secret")
+
+    def _trace(self, command: Command) -> None:
+        if self.traces and any(FROM_SECRET in word for word in [*command.words, *command.assigned.values()]):
+            self.stage.logged.append((self.line, "set -x"))
+
+    def _pipeline(self, pipeline: list[Command]) -> None:
+        """Each command, and what becomes of a secret that one of them prints."""
+        is_text = all(posixpath.basename(command.words[0]) in TEXT_TOOLS for command in pipeline)
+        if is_text and not self._reads_secret(pipeline):
+            return self._text(pipeline)
+        told, by = False, ""
+        for command in pipeline:
+            self._trace(command)
+            shown = self._one(command, told)
+            by, told = by or " ".join(command.words[:3]) if shown else "", shown
+            if told and command.output.startswith("/dev/std"):
+                break
+            if told and command.output:
+                told = False
+                if not command.output.startswith("/dev/"):
+                    self.put(self.at(command.output), self.made("secret", command.output))
+        if told:
+            self.stage.logged.append((self.line, by.replace(FROM_SECRET, "…")[:60]))
+        return None
+
+    def _reads_secret(self, pipeline: list[Command]) -> bool:
+        return any(self._is_secret(word) for command in pipeline for word in [*command.words, command.input])
+
+    def _one(self, command: Command, fed: bool) -> bool:
+        """One command. `fed`: it reads a secret from the command before it. Whether it prints one."""
         words = command.words
         while words and words[0] in ("exec", "time", "nice", "command", "sudo", "env") and len(words) > 1:
             words = words[1:]
@@ -68,19 +114,71 @@ class Shell:
             name, _, value = words[0].partition("=")
             command.assigned[name], words = value, words[1:]
         if not words:
-            return
+            return False
         name = posixpath.basename(words[0])
         act = ACTS.get(name)
+        prints = False
         if pip_commands.understands(words):
-            pip_commands.run(self, words, {**self.variables, **command.assigned})
+            prints = pip_commands.run(self, words, {**self.variables, **command.assigned})
+        elif name in TEXT_TOOLS:
+            reads = fed or self._reads_secret([command])
+            prints = reads and passes_text_on(name, words)
+            for word in plain(words[1:]) if name == "tee" else ():
+                self.put(self.at(word), self.made("secret" if reads else "file", word))
         elif act is not None:
             act(self, words[1:])
         elif (script := self._script(words)) is not None:
             self.run(script)
+        elif name in ("env", "printenv"):
+            prints = any(FROM_SECRET in value for value in self.variables.values())
         elif name not in HARMLESS and not self._is_known_python(words):
             self.unclear(" ".join(words)[:60])
-        if command.output and not command.output.startswith(("/dev/", "&")):
-            self._write(command.output, words)
+        if command.output and not prints and not command.output.startswith(("/dev/", "&")):
+            self.put(self.at(command.output), self.made("file", command.output))
+        return prints
+
+    def _text(self, pipeline: list[Command]) -> None:
+        """Commands that only turn text into text: run them, over the files that they name."""
+        if pipeline[0].input:
+            pipeline = [Command(["cat", pipeline[0].input]), *pipeline]
+        last = pipeline[-1]
+        goals = [self.at(last.output)] if last.output and not last.output.startswith("/dev/") else []
+        if last.words[0] == "tee":
+            goals += [self.at(word) for word in plain(last.words[1:])]
+        in_place = last.words[0] == "sed" and any(
+            word.startswith(("-i", "--in-place", "-Ei", "-ri", "-ni")) for word in last.words
+        )
+        if not goals and not in_place:
+            return
+        files: dict[str, bytes] = {}
+        named = [[self._named(word, files) for word in command.words] for command in pipeline]
+        known = not any(word is None or COMPUTED in word for words in named for word in words)
+        words = [[word or "" for word in one] for one in named]
+        worked = self.text_tools(words, files) if known and self.text_tools else None
+        for path in files if in_place else ():
+            self._write(path, worked.files.get(path) if worked else None)
+        for goal in goals:
+            old = self.stage.tree.get(goal)
+            before = b"" if old is None or not last.appends else old.content
+            known = worked is not None and before is not None
+            self._write(goal, before + worked.output if known else None)
+
+    def _named(self, word: str, files: dict[str, bytes]) -> str | None:
+        """A word, or the whole path of the file that it names; None when nobody knows what is in it."""
+        node = self.stage.tree.get(self.at(word)) if word else None
+        if node is None or word.startswith("-"):
+            return None if OF_BASE.fullmatch(word) else word
+        if node.kind != "file" or node.content is None:
+            return None
+        files[self.at(word)] = node.content
+        return self.at(word)
+
+    def _write(self, path: str, content: bytes | None) -> None:
+        """A file with this content; None stands for a text that nobody knows here."""
+        self.put(
+            path,
+            self.made("file", path) if content is None else Node(key_of_content(content), content=content),
+        )
 
     def _script(self, words: list[str]) -> str | None:
         """The text of a shell script that lies in the stage: it can be followed like the RUN itself."""
@@ -109,186 +207,29 @@ class Shell:
         self.stage.not_clear(self.line, what)
 
     def put(self, path: str, node: Node) -> None:
+        """A new file belongs to who runs, with the shell's umask; one that was there keeps its owner and mode."""
+        old = self.stage.tree.get(path)
+        mode = (PROGRAM if node.kind in PROGRAMS else FILE) & ~self.umask
+        self.place(path, replace(node, access=old.access if old else Access(mode, *self.owner())))
+
+    def place(self, path: str, node: Node) -> None:
+        """A file with the owner and the mode that it brings."""
+        self.stage.make_folder(posixpath.dirname(path), self.stage.identity(), 0o777 & ~self.umask)
         self.stage.tree[path] = node
         self.stage.bound(self.line)
+        if path in ("/etc/passwd", "/etc/group"):
+            self.unclear(f"another {path}")
 
-    def fail(self, why: str, hint: str = "") -> None:
+    def owner(self) -> tuple[int, int]:
+        who = self.stage.identity()
+        return max(who.uid, 0), min(who.gids, default=0)
+
+    def fail(self, why: str, hint: str = "") -> NoReturn:
         raise BuildProblem(self.line, why, hint)
 
     def made(self, kind: str, what: str, **more: object) -> Node:
         return Node(f"{self.key}:{what}", kind, **more)  # type: ignore[arg-type]
 
-    def _write(self, path: str, words: list[str]) -> None:
-        """`cat A > B` and its like: B holds what A held, or a text that was computed."""
-        sources = [node for word in words[1:] if (node := self.stage.tree.get(self.at(word))) is not None]
-        secret = any(node.kind == "secret" for node in sources)
-        computed = self.made("secret" if secret else "file", path)
-        self.put(self.at(path), replace(sources[0], executable=False) if len(sources) == 1 else computed)
 
-
-def _plain(words: list[str]) -> list[str]:
-    return [word for word in words if not word.startswith("-")]
-
-
-def _cd(shell: Shell, words: list[str]) -> None:
-    shell.cwd = shell.at(_plain(words)[0]) if _plain(words) else shell.stage.home()
-
-
-def _export(shell: Shell, words: list[str]) -> None:
-    for word in _plain(words):
-        name, equals, value = word.partition("=")
-        if equals:
-            shell.variables[name] = value
-
-
-def _activate(shell: Shell, words: list[str]) -> None:
-    """`. /opt/venv/bin/activate`"""
-    if words and posixpath.basename(words[0]) == "activate":
-        root = posixpath.dirname(posixpath.dirname(shell.at(words[0])))
-        shell.variables["VIRTUAL_ENV"] = root
-        shell.variables["PATH"] = f"{root}/bin:{shell.variables.get('PATH', '')}"
-    else:
-        shell.unclear(f". {' '.join(words)}"[:60])
-
-
-def _mkdir(shell: Shell, words: list[str]) -> None:
-    for word in _plain(words):
-        path = shell.at(word)
-        while path not in shell.stage.dirs:
-            shell.stage.dirs.add(path)
-            path = posixpath.dirname(path)
-
-
-def _rm(shell: Shell, words: list[str]) -> None:
-    for word in _plain(words):
-        if COMPUTED in word:
-            shell.unclear(f"rm {word}")
-            continue
-        for path in matching(list(shell.stage.tree), shell.at(word)):
-            del shell.stage.tree[path]
-
-
-def _cp(shell: Shell, words: list[str], moves: bool = False) -> None:
-    paths = _plain(words)
-    if len(paths) < 2 or COMPUTED in "".join(paths):
-        return shell.unclear(f"{'mv' if moves else 'cp'} {' '.join(words)}"[:60])
-    *sources, target = paths
-    inside = target.endswith("/") or shell.stage.is_dir(shell.at(target)) or len(sources) > 1
-    for source in sources:
-        start = shell.at(source)
-        if not matching(list(shell.stage.tree), start) and start not in shell.stage.dirs:
-            shell.unclear(f"{'mv' if moves else 'cp'} {source} …")
-        for path in matching(list(shell.stage.tree), start):
-            root = start if "*" not in start else posixpath.dirname(path)
-            rest = posixpath.relpath(path, root)
-            if "*" in start:
-                goal = posixpath.join(shell.at(target), rest)
-            elif inside and not source.endswith("/."):
-                goal = posixpath.join(
-                    shell.at(target), posixpath.basename(start), "" if rest == "." else rest
-                )
-            else:
-                goal = posixpath.join(shell.at(target), "" if rest == "." else rest)
-            node = shell.stage.tree[path]
-            shell.put(goal.rstrip("/"), node)
-            if moves:
-                del shell.stage.tree[path]
-    return None
-
-
-def _mv(shell: Shell, words: list[str]) -> None:
-    _cp(shell, words, moves=True)
-
-
-def _install(shell: Shell, words: list[str]) -> None:
-    _mkdir(shell, words) if "-d" in words else _cp(shell, [word for word in words if "=" not in word])
-
-
-def _ln(shell: Shell, words: list[str]) -> None:
-    if len(paths := _plain(words)) == 2 and (node := shell.stage.tree.get(shell.at(paths[0]))) is not None:
-        shell.put(shell.at(paths[1]), node)
-
-
-def _chmod(shell: Shell, words: list[str]) -> None:
-    """Only whether a file may be executed matters here."""
-    if len(paths := [word for word in words if word.startswith(("-x", "-r", "-w")) or word[:1] != "-"]) < 2:
-        return
-    mode, *files = paths
-    runs = "x" in mode.partition("+")[2] + mode.partition("=")[2] or bool(re.search(r"[1357]", mode[-3:]))
-    for file in files:
-        for path in matching(list(shell.stage.tree), shell.at(file)):
-            if (node := shell.stage.tree[path]).kind == "file":
-                shell.put(path, replace(node, executable=runs or ("+" in mode and node.executable)))
-
-
-def _touch(shell: Shell, words: list[str]) -> None:
-    for word in _plain(words):
-        shell.stage.tree.setdefault(shell.at(word), Node("empty", content=b""))
-
-
-def _tee(shell: Shell, words: list[str]) -> None:
-    for word in _plain(words):
-        shell.put(shell.at(word), shell.made("file", word))
-
-
-def _useradd(shell: Shell, words: list[str]) -> None:
-    """useradd and adduser: the last word is the name; -u and -d are its number and home."""
-    values = {"-u": "", "--uid": "", "-d": "", "--home-dir": "", "--home": ""}
-    takes_value = {*values, "-g", "--gid", "-G", "--groups", "-s", "--shell", "-c", "--comment", "--gecos", "--ingroup",
-                   "-k", "--skel", "-b", "--base-dir", "-e", "-f", "-K", "-p"}  # fmt: skip
-    names, at = [], 0
-    while at < len(words):
-        word, equals, value = words[at].partition("=")
-        if word in takes_value and not equals:
-            at += 1
-            value = words[at] if at < len(words) else ""
-        elif not word.startswith("-"):
-            names.append(word)
-        elif (
-            len(word) > 2 and not word.startswith("--") and f"-{word[-1]}" in takes_value
-        ):  # -ru 10001, -ms /bin/sh
-            word = f"-{word[-1]}"
-            at += 1
-            value = words[at] if at < len(words) else ""
-        if word in values:
-            values[word] = value
-        at += 1
-    if not names:
-        return
-    uid = values["-u"] or values["--uid"]
-    home = values["-d"] or values["--home-dir"] or values["--home"] or f"/home/{names[0]}"
-    number = int(uid) if NUMBER.fullmatch(uid) else 1000 + len(shell.stage.users)
-    shell.stage.users[names[0]] = (number, home)
-    if "--no-create-home" not in words and "-M" not in words:
-        shell.stage.dirs.add(home)
-
-
-def _apt(shell: Shell, words: list[str]) -> None:
-    plain = [word for word in _plain(words) if COMPUTED not in word]
-    if not plain:
-        return
-    if plain[0] == "update":
-        shell.put(LISTS, shell.made("cache", "apt"))
-    elif plain[0] == "install":
-        if LISTS not in shell.stage.tree:
-            shell.fail(
-                "`apt-get install` without a package list", "Slim images have none: apt-get update first."
-            )
-        for word in plain[1:]:
-            name = word.partition("=")[0].partition(":")[0]
-            tool = name in BUILD_TOOLS or name.endswith("-dev") or name.startswith(("gcc-", "g++-", "clang-"))
-            shell.put(
-                f"/usr/bin/{name}", shell.made("build tool" if tool else "program", name, executable=True)
-            )
-    elif plain[0] in ("purge", "remove", "autoremove"):
-        for word in plain[1:]:
-            for path in below(list(shell.stage.tree), f"/usr/bin/{word}"):
-                del shell.stage.tree[path]
-
-
-Act = Callable[[Shell, list[str]], None]
-ACTS: dict[str, Act] = {
-    "cd": _cd, "export": _export, ".": _activate, "source": _activate, "mkdir": _mkdir, "rm": _rm, "cp": _cp,
-    "mv": _mv, "ln": _ln, "install": _install, "touch": _touch, "tee": _tee, "useradd": _useradd,
-    "adduser": _useradd, "chmod": _chmod, "apt-get": _apt, "apt": _apt,
-}  # fmt: skip
+def key_of_content(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from build_graph import follow
 from copying import Build, ContextFile
+from diagnosis import why_not
 from dockerignore import read_patterns, sent
 from image_model import BuildProblem, Step
 
@@ -56,10 +57,15 @@ def show(build: Build, again: Build) -> None:
             print(f"  line {step.line:>3}  {step.name:<11} {mark}  {brings(step)}")
         for line, what, _ in stage.unclear:
             print(f"  line {line:>3}  cannot be followed: {what}")
+        for line, what in stage.logged:
+            print(f"  line {line:>3}  prints a secret: {what}")
     config = build.final.config
     print(
         f"\nuser {config.user or 'root'}, ports {' '.join(sorted(config.ports)) or 'none'}, starts {config.cmd}"
     )
+    why, _ = why_not(build.final, [*(config.entrypoint or []), *(config.cmd or [])])
+    if why:
+        print(why)
 
 
 def advice(dockerfile: Path) -> None:

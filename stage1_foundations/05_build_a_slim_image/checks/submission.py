@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from build_graph import follow
 from copying import Build, ContextFile
-from dockerignore import NoPattern, read_patterns, sent
+from diagnosis import why_not
+from dockerignore import NoPattern, Pattern, read_patterns, sent
 from image_model import BuildProblem, Stage
 from labs.checks import CouldNotCheck, Document
 from pip_commands import requirements_of
-from trial_start import HERE, Trial, command_of, without_init
+from text_tools import Worked
+from trial_start import HERE, StandIn, Trial, command_of, without_init
 from working_copy import LITTER_FOLDERS, WorkingCopy, make_working_copy
 
 CONTRACT = ("Dockerfile", ".dockerignore")
@@ -49,12 +53,54 @@ class Submission:
     def build_of(self, files: dict[str, ContextFile]) -> Build:
         """Follow the build over other files; what a builder would refuse fails the check."""
         try:
-            return follow(self.dockerfile.bytes, self.context_of(files))
+            return follow(self.dockerfile.bytes, self.context_of(files), self._run_text_tools)
         except BuildProblem as problem:
             where = f"line {problem.line}: " if problem.line else ""
+            hint = self._why_not_sent(problem.missing, files) or problem.hint
             self.about("docker build").fail(
-                wanted="a build that goes to its end", got=where + problem.why, hint=problem.hint
+                wanted="a build that goes to its end",
+                got=where + problem.why,
+                hint=hint or 'Look this instruction up in Docker\'s "Dockerfile reference".',
             )
+
+    def deciding(self, path: str) -> list[Pattern]:
+        """The lines of .dockerignore that match a path: the last one decides."""
+        return [one for one in read_patterns(self.dockerignore.bytes) if one.matches(path)]
+
+    def why_sent(self, path: str) -> str:
+        """A hint for a file that should not be sent: no line keeps it out, or a later one takes it back."""
+        lines = self.deciding(path)
+        if any(not one.takes_back for one in lines):
+            return (
+                f".dockerignore line {lines[-1].line} (`!{lines[-1].text}`) takes it back. "
+                "The last line that matches decides."
+            )
+        return "A pattern counts from the root of the context. What does `**/` mean in front of it?"
+
+    def _why_not_sent(self, source: str, files: Mapping[str, ContextFile]) -> str:
+        """Which line of .dockerignore keeps a source of COPY out, when one does."""
+        there = [path for path in files if path == source or path.startswith(source.rstrip("/") + "/")]
+        lines = self.deciding(min(there)) if source and there else []
+        if not lines:
+            return ""
+        taken = [one for one in lines if one.takes_back]
+        why = f".dockerignore line {lines[-1].line} (`{lines[-1].text}`) leaves it out"
+        if taken:
+            why = f"{why} again, after line {taken[-1].line} (`!{taken[-1].text}`)"
+        return f"{why}. The last line that matches decides."
+
+    def _run_text_tools(self, pipeline: Sequence[Sequence[str]], files: Mapping[str, bytes]) -> Worked | None:
+        """`grep`, `sed` and their like of a RUN, run in the sandbox over the files of the stage."""
+        places = {path: f"{TEXT_FILES}/{number}" for number, path in enumerate(files)}
+        self.work.put(PRINTED, b"")
+        for path, content in files.items():
+            self.work.put(places[path], content)
+        line = " | ".join(shlex.join(places.get(word, word) for word in words) for words in pipeline)
+        told = self.work.run("sh", "-c", f"{{ {line}; }} > {PRINTED} 2>/dev/null", timeout=5)
+        printed = self.work.read(PRINTED)
+        if told.killed or told.status in NO_SUCH_TOOL or not printed.exists:
+            return None
+        return Worked(printed.bytes, {path: self.work.read(place).bytes for path, place in places.items()})
 
     @property
     def final(self) -> Stage:
@@ -104,13 +150,10 @@ class Submission:
             )
         return process
 
-    def stand_in(self, trial: Trial, status: int):
-        """Something else on the service's port: its `/healthz` says this status, everything else 200."""
+    def stand_in(self, trial: Trial) -> StandIn:
+        """Something else on the service's port, which can be made to be unwell in many ways."""
         path = self.work.give("stand_in.py", HERE / "stand_in.py")
-        process = self.work.start(sys.executable, "-I", path, str(status))
-        if trial.ask(("GET", "/healthz", None), until=10.0)[0][0] != status:
-            raise CouldNotCheck("the sandbox could not serve on port 8000")
-        return process
+        return StandIn(trial, self.work.start(sys.executable, "-I", path))
 
     def _died(self, about: Document, process, trial: Trial) -> None:
         self.or_unclear()
@@ -118,12 +161,14 @@ class Submission:
         ended = process.wait(1)
         lines = [line for line in (ended.stderr or ended.stdout).splitlines() if line.strip()]
         errors = [line for line in lines if RAISED.match(line)]
-        last = (errors or lines or ["it printed nothing"])[-1]
+        last = self.readable((errors or lines or ["it printed nothing"])[-1])
+        why, hint = why_not(self.final, command_of(self.final))
         about.output = ended.output
         about.fail(
             wanted="a service that answers on port 8000",
-            got=f"it ended with status {ended.status}: {self.readable(last)}",
-            hint="What does the service need: packages, code, model, a program that the image holds?",
+            got=why or f"it ended with status {ended.status}: {last}",
+            hint=hint or "What does the service need: packages, code, model, a program that the image holds?",
+            measured=f"it ended with status {ended.status}: {last}" if why else "",
         )
 
     def readable(self, line: str) -> str:
@@ -136,6 +181,9 @@ class Submission:
         return " ".join(shown)[:160]
 
 
+TEXT_FILES = ".text-tools"
+NO_SUCH_TOOL = (126, 127)
+PRINTED = f"{TEXT_FILES}/printed"
 START_SECONDS = 12.0
 RAISED = re.compile(r"\w+(Error|Exception): ")
 

@@ -7,19 +7,24 @@ import pytest
 
 import real_engine
 from copying import ContextFile
+from diagnosis import why_not
 from labs.checks import check
 from payments import draw_payments, same_answer
-from pins import how_it_moves
-from pip_commands import INSTALLERS, name_of
+from pins import how_it_moves, wanted_of
+from pip_commands import HASHED, INSTALLERS, name_of
+from shell_words import COMPUTED
 from signals import end_in_order
 from submission import hand_in
-from trial_start import OTHER_LOOPBACK
+from trial_start import OTHER_LOOPBACK, command_of, names_the_port
 from working_copy import is_litter, is_private
 
 ENGINE = ("docker engine",)
+PYTHONS = ("3.11", "3.12", "3.13")
 KB = 1024
 MOST_CONTEXT = 256 * KB
 MOST_SECONDS_UNNOTICED = 60
+NOTHING = 0  # no answer at all
+BAD_STATUSES = (400, 401, 404, 410, 418, 429, 451)
 
 
 @pytest.fixture
@@ -33,13 +38,21 @@ def handed_in(work, seed):
 @check(points=2)
 def builds(handed_in):
     """goes through its build: every instruction is one, every file that it copies is there"""
-    build = handed_in.build
-    base = build.final.base
+    base, name = handed_in.build.final.base, handed_in.build.final.external or "scratch"
+    musl = base is not None and base.libc == "musl"
     handed_in.about("FROM of the last stage").require(
-        base is not None and base.libc == "glibc",
+        base is not None and not musl,
         wanted="the official `python` image on Debian, for the stage that becomes the image",
-        got=f"`{build.final.external or 'scratch'}`",
-        hint="See the contract: which bases may the last stage stand on?",
+        got=f"`{name}`, which is Alpine Linux" if musl else f"`{name}`",
+        hint="Alpine has another C library and another package manager: take a slim variant on Debian."
+        if musl
+        else "See the contract: which bases may the last stage stand on?",
+    )
+    handed_in.about("FROM of the last stage").require(
+        base.python in ("", *PYTHONS),
+        wanted=f"Python {', '.join(PYTHONS)}",
+        got=f"`{name}`",
+        hint="The packages of the lock were tested with these.",
     )
 
 
@@ -51,7 +64,7 @@ def sends_no_secret(handed_in):
         not found,
         wanted="no `.env*`, `*.pem`, `*.key`, no `pip.conf`, nothing of `.git`",
         got=f"{len(found)} of them, such as a file named `{_kind(found[0])}`" if found else "",
-        hint="A pattern counts from the root of the context. What does `**/` mean in front of it?",
+        hint=handed_in.why_sent(found[0]) if found else "",
     )
 
 
@@ -76,7 +89,7 @@ def pins_its_bases(handed_in):
         why = how_it_moves(image)
         handed_in.about(f"Dockerfile line {line}: {image}").require(
             not why,
-            wanted="a tag that says Python's minor version and Debian's release, or a digest",
+            wanted=wanted_of(image),
             got=why,
             hint="Which image will this name mean in a year?",
         )
@@ -93,16 +106,22 @@ def installs_the_lock(handed_in):
     more = {one for one in more if name_of(one) not in INSTALLERS}
     if missing:
         handed_in.or_unclear()
+    unhashed = sorted(one for one in missing if one.removesuffix(HASHED) in more)
     got = "no packages" if not trial_packages else ""
-    if trial_packages and missing:
-        got = f"without {sorted(missing)[0].removesuffix(' +hash')} of the lock"
-    if more:
-        got = ", ".join(filter(None, (got, f"with {sorted(more)[0]}, which the lock does not have")))
+    if unhashed:
+        got = f"{unhashed[0].removesuffix(HASHED)} without its hashes: pip compared nothing"
+    elif trial_packages and missing:
+        got = f"without {sorted(missing)[0].removesuffix(HASHED)} of the lock"
+    if more and not unhashed:
+        other = sorted(more)[0].replace(COMPUTED, "what `$(…)` says")
+        got = ", ".join(filter(None, (got, f"with {other}, which the lock does not have")))
     handed_in.about("the packages of the last stage").require(
         not missing and not more,
         wanted="the packages of requirements.lock, no others",
         got=got,
-        hint="requirements.txt says what we ask for; requirements.lock says what was tested.",
+        hint="Give pip the lock as it is: with a hash for each file, a changed package cannot come in."
+        if unhashed
+        else "requirements.txt says what we ask for; requirements.lock says what was tested.",
     )
 
 
@@ -115,6 +134,13 @@ def mounts_the_index_secret(handed_in):
     about = handed_in.about("pip install, at the company's package index")
     about.require(asked, wanted="a step in which pip installs packages", got="none", hint="See the contract.")
     bad = [one for one in asked if not one.by_secret]
+    shut = next((one for one in bad if one.shut_out), None)
+    about.require(
+        not shut,
+        wanted="the build secret `pip_conf`, where pip may read it",
+        got=f"in line {shut.line} only root may read `{shut.shut_out}`, and USER is not root" if shut else "",
+        hint="Install as root, and say USER later; or give the mount a `uid=`.",
+    )
     about.require(
         not bad,
         wanted="the build secret `pip_conf`, mounted where pip reads its settings",
@@ -125,9 +151,15 @@ def mounts_the_index_secret(handed_in):
 
 @check(points=2, after=builds)
 def keeps_secrets_out_of_layers(handed_in):
-    """leaves no secret in any layer of any stage, not even in one that is deleted later"""
+    """leaves no secret in any layer of any stage, not even in one that is deleted later, nor in the builder's log"""
     values = handed_in.copy.secrets
     for stage in handed_in.build.needed():
+        for line, what in stage.logged:
+            handed_in.about(f"Dockerfile line {line}: RUN").fail(
+                wanted="no secret in the builder's log",
+                got=f"`{what}` prints one",
+                hint="A log is kept, and read by more people than the secret is for.",
+            )
         for step in stage.steps:
             for path, node in step.layer.items():
                 leaks = node.kind == "secret" or is_private(node.origin) or _holds(node.content, values)
@@ -204,6 +236,15 @@ def runs_as_a_plain_user(handed_in):
         hint="Each stage has its own /etc/passwd. A number needs no entry in it.",
     )
     about.require(uid != 0, wanted="a user other than root", got="root", hint=hint)
+    group = user.partition(":")[2]
+    if group and stage.gid(group) is None:
+        handed_in.or_unclear(stage)
+    about.require(
+        not group or stage.gid(group) is not None,
+        wanted="a group that exists in the last stage",
+        got=f"nobody created `{group}` there",
+        hint="A container does not start with a group that /etc/group does not have.",
+    )
 
 
 # What the container does
@@ -214,14 +255,15 @@ def starts_and_answers(handed_in, rng):
     """starts, and answers `POST /predict` with the model and the rules of this working copy"""
     trial = handed_in.trial()
     handed_in.started(trial)
+    why, hint = why_not(handed_in.final, command_of(handed_in.final))
     payments = draw_payments(rng, handed_in.copy, 8)
     answers = trial.ask(*(("POST", "/predict", payment) for payment in payments))
     for payment, (status, body) in zip(payments, answers, strict=True):
         handed_in.about(f"POST /predict {payment}").require(
             status == 200 and same_answer(body, handed_in.copy.answer(payment)),
             wanted="the answer of this working copy's model and rules",
-            got=f"status {status}" if status != 200 else "another answer",
-            hint="Is all of app/ in the image, and model/fraud.json? Rules come and go every week.",
+            got=why or (f"status {status}" if status != 200 else "another answer"),
+            hint=hint or "Is all of app/ in the image, and model/fraud.json? Rules come and go every week.",
         )
 
 
@@ -238,11 +280,11 @@ def listens_to_the_outside(handed_in):
         got="no answer: it listens only to its own loopback address",
         hint="Which address does uvicorn listen on by default, and who can reach it?",
     )
-    ports = {port.partition("/")[0] for port in handed_in.final.config.ports}
+    ports = sorted(handed_in.final.config.ports)
     about.require(
-        "8000" in ports,
-        wanted="EXPOSE 8000",
-        got=f"EXPOSE {' '.join(sorted(ports))}" if ports else "no EXPOSE",
+        any(names_the_port(port) for port in ports),
+        wanted="EXPOSE 8000, over TCP",
+        got=f"EXPOSE {' '.join(ports)}" if ports else "no EXPOSE",
         hint="EXPOSE opens nothing: it tells people and tools which port is meant.",
     )
 
@@ -256,7 +298,7 @@ def ends_on_sigterm(handed_in):
 
 
 @check(points=3, after=starts_and_answers)
-def knows_its_own_health(handed_in):
+def knows_its_own_health(handed_in, rng):
     """has a HEALTHCHECK that passes when `/healthz` says 200, and fails when it does not, or nobody answers"""
     health = handed_in.final.config.health
     about = handed_in.about("HEALTHCHECK")
@@ -265,20 +307,33 @@ def knows_its_own_health(handed_in):
     about = handed_in.about(f"HEALTHCHECK CMD {' '.join(health.argv)[:120]}")
     trial = handed_in.trial()
     patience = min(health.timeout, 6.0)
-    nobody = trial.run(health.argv, timeout=patience)
-    about.require(nobody.status != 0, wanted="failure while nothing listens", got="exit status 0", hint=hint)
-    stand_in = handed_in.stand_in(trial, 503)
-    sick = trial.run(health.argv, timeout=patience)
-    stand_in.signal("SIGKILL")
-    stand_in.wait(5)
-    about.require(
-        sick.status != 0 or bool(sick.killed),
-        wanted="failure while `/healthz` answers 503",
-        got="exit status 0",
-        hint="An answer is not yet a good answer: ask this route, and look at the status.",
-    )
+
+    def must_fail(attempt, when: str, hint: str) -> None:
+        about.output = attempt.output or "(it printed nothing)"
+        about.require(
+            attempt.status != 0 or bool(attempt.killed),
+            wanted=f"failure while {when}",
+            got="exit status 0",
+            hint=hint,
+        )
+
+    must_fail(trial.run(health.argv, timeout=patience), "nothing listens", hint)
+    look = "An answer is not yet a good answer: ask this route, and look at the status."
+    stand_in = handed_in.stand_in(trial)
+    stand_in.says(NOTHING)
+    unheard = trial.start_beside(health.argv)
+    stand_in.hears(unheard, patience)
+    for status in (503, 500, int(rng.choice(BAD_STATUSES))):
+        stand_in.says(status)
+        when = (
+            f"`/healthz` answers {status}" if status >= 500 else "`/healthz` answers a status of 400 or more"
+        )
+        must_fail(trial.run(health.argv, timeout=patience), when, look)
+    must_fail(unheard.wait(patience), "`/healthz` never answers", "No answer in time is a bad answer.")
+    stand_in.end()
     handed_in.started(trial)
     well = trial.run(health.argv, timeout=patience)
+    about.output = well.output or "(it printed nothing)"
     last = next((line for line in reversed(well.stderr.splitlines()) if line.strip()), "")
     if well.status != 0:
         trial.or_absent(health.argv)

@@ -15,14 +15,19 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from dockerfile_syntax import NUMBER
 from image_model import PATH, Node, Stage
 from labs.checks import CouldNotCheck
+from permissions import ENTER, READ
 
 ROOT = "image"
+RUN = READ | ENTER  # a program is run by who may read and execute it
+NOWHERE = b"#!/nowhere/python\n"  # as the kernel says it: the first line names what is not there
 PORT = 8000
 # Where a server that listens only to 127.0.0.1 is not heard. Other systems than Linux have just the one address.
 OTHER_LOOPBACK = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
@@ -68,12 +73,18 @@ class Trial:
 
     def start(self, argv: Sequence[str], env: dict[str, str] | None = None):
         """Start a command as the container would. The process is the container's first one."""
-        self.work.put("plan.json", json.dumps(self._plan(argv, env or {})))
-        return self.work.start(sys.executable, "-I", self.launcher)
+        return self._launch({**self._plan(argv, env or {}), "first": True})
+
+    def start_beside(self, argv: Sequence[str]):
+        """Start a command beside it, as `docker exec` or a health check would."""
+        return self._launch({**self._plan(argv, {}), "first": False})
 
     def run(self, argv: Sequence[str], timeout: float = 10):
-        """Run a command beside it, as `docker exec` or a health check would."""
-        return self.start(argv).wait(timeout)
+        return self.start_beside(argv).wait(timeout)
+
+    def _launch(self, plan: dict):
+        self.work.put("plan.json", json.dumps(plan))
+        return self.work.start(sys.executable, "-I", self.launcher)
 
     def ask(self, *requests: tuple, until: float = 0.0, host: str = "127.0.0.1") -> list:
         """Send requests (method, path, body) from inside; [status, body] for each, [0, reason] where nobody answers.
@@ -125,10 +136,10 @@ class Trial:
         self.laid_out: set[str] = set()
         for path, node in self.stage.tree.items():
             text = self._text_for(path, node)
-            if text is not None and self._is_laid_out(path, node):
+            if text is not None and not self.stage.barrier(path):
                 self.work.put(ROOT + path, text)
                 self.laid_out.add(path)
-                if node.executable or node.kind in ("interpreter", "script"):
+                if not self.stage.barrier(path, RUN):
                     runs.append(ROOT + path)
         known = {name: found for name in TOOLS if (found := _on_this_machine(name))}
         links = [
@@ -148,24 +159,22 @@ class Trial:
             status=0
         )
 
-    def _is_laid_out(self, path: str, node: Node) -> bool:
-        """A user other than root cannot look into /root."""
-        return self.stage.is_root or not path.startswith("/root/")
-
     def _text_for(self, path: str, node: Node) -> bytes | None:
         if node.kind == "file":
             return node.content
         if node.kind == "interpreter":
-            return self._python_wrapper(path).encode()
+            return NOWHERE if self._gone(path) else self._python_wrapper(path).encode()
         if node.kind == "script" and posixpath.basename(path) in ("uvicorn", "fastapi"):
-            if (
-                node.python not in self.stage.tree
-            ):  # as the kernel says it: the first line names what is not there
-                return b"#!/nowhere/python\n"
+            if self._gone(node.python):
+                return NOWHERE
             return (
                 f'#!/bin/sh\nexec {self._python(node.python)} -m {posixpath.basename(path)} "$@"\n'.encode()
             )
         return None
+
+    def _gone(self, interpreter: str) -> bool:
+        real = self.stage.interpreter(interpreter)
+        return real is None or any(self.stage.barrier(path, RUN) for path in (interpreter, real))
 
     def _python_wrapper(self, path: str) -> str:
         return f'#!/bin/sh\nexec {self._python(path)} "$@"\n'
@@ -180,6 +189,30 @@ class Trial:
         return {"fastapi", "uvicorn"} <= names
 
 
+class StandIn:
+    """A service in the place of the learner's, whose `/healthz` says what it is told to; all else says 200."""
+
+    def __init__(self, trial: Trial, process) -> None:
+        self.trial, self.process = trial, process
+        self.says(503)
+
+    def says(self, status: int) -> None:
+        """From now on `/healthz` answers with this status; 0 stands for no answer at all."""
+        if self.trial.ask(("PUT", f"/{status}", None), until=10.0)[0][0] != 200:
+            raise CouldNotCheck("the sandbox could not serve on port 8000")
+
+    def hears(self, other, seconds: float) -> None:
+        """Wait until a request hangs here, or the other process has ended without one."""
+        deadline = time.monotonic() + seconds
+        while other.alive and time.monotonic() < deadline:
+            if self.trial.ask(("GET", "/hanging", None))[0][1] != "0":
+                return
+
+    def end(self) -> None:
+        self.process.signal("SIGKILL")
+        self.process.wait(5)
+
+
 def _on_this_machine(name: str) -> str | None:
     """Debian's sh is dash: it does not turn into the last command of a script, as other systems' sh may."""
     folders = "/bin:/usr/bin"
@@ -192,3 +225,12 @@ def alone_on_the_port() -> TextIO:
     file = open(Path(tempfile.gettempdir()) / f"labs-port-{PORT}.lock", "w")  # noqa: SIM115 (held to the end)
     fcntl.flock(file, fcntl.LOCK_EX)
     return file
+
+
+def names_the_port(exposed: str) -> bool:
+    """Whether a word of EXPOSE, such as `8000`, `8000/tcp` or `8000-8010`, means the service's port."""
+    numbers, _, protocol = exposed.lower().partition("/")
+    first, _, last = numbers.partition("-")
+    if protocol not in ("", "tcp") or not NUMBER.fullmatch(first) or not NUMBER.fullmatch(last or first):
+        return False
+    return int(first) <= PORT <= int(last or first)
