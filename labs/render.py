@@ -150,6 +150,8 @@ def _footer(result: LabResult) -> Iterator[Line]:
         yield Line("row", "note", clean(note))
     rung = result.isolation.rung
     held = "not isolated (practice only)" if rung == "open" else f"isolation: {rung}"
+    if rung == "open" and not result.isolation.layers:
+        held = "nothing of yours ran"
     seed = "another seed" if result.hidden_seed else f"seed {result.seed}"
     yield Line("row", "run", f"{result.seconds:.1f} s · {held} · {result.tier} · {seed}")
 
