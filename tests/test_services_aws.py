@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -109,3 +113,63 @@ def test_what_it_would_get_wrong_is_refused(account: Account) -> None:
     arguments = {"RoleArn": role, "RoleSessionName": "ci", "WebIdentityToken": "any.token.at-all"}
     assert refused(sts.assume_role_with_web_identity, **arguments)[:2] == (501, "NotImplemented")
     assert refused(cloud.create_stack, StackName="s", TemplateBody="{}")[:2] == (501, "NotImplemented")
+
+
+STATE = """
+terraform {
+  backend "s3" {
+    bucket                      = "terraform-state"
+    key                         = "fraud/terraform.tfstate"
+    region                      = "ap-south-1"
+    use_lockfile                = true
+    use_path_style              = true
+    skip_credentials_validation = true
+    skip_requesting_account_id  = true
+    skip_metadata_api_check     = true
+    skip_region_validation      = true
+  }
+}
+
+resource "terraform_data" "tier" {
+  input = "data"
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("terraform"), reason="no terraform on this machine")
+def test_a_real_terraform_keeps_its_state_there_and_waits_for_the_lock(
+    account: Account, tmp_path: Path
+) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="terraform-state", CreateBucketConfiguration={"LocationConstraint": REGION})
+    (tmp_path / "main.tf").write_text(STATE)
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "AWS_ENDPOINT_URL_S3": account.endpoint,
+        "AWS_ACCESS_KEY_ID": account.admin[0],
+        "AWS_SECRET_ACCESS_KEY": account.admin[1],
+        "CHECKPOINT_DISABLE": "1",
+    }
+
+    def terraform(*words: str) -> subprocess.CompletedProcess[str]:
+        command = ["terraform", *words, "-no-color"]
+        return subprocess.run(
+            command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
+        )
+
+    first = terraform("init", "-input=false")
+    assert first.returncode == 0, first.stderr
+    assert terraform("apply", "-auto-approve", "-input=false").returncode == 0
+    state = json.loads(s3.get_object(Bucket="terraform-state", Key="fraud/terraform.tfstate")["Body"].read())
+    assert [resource["name"] for resource in state["resources"]] == ["tier"]
+    assert "No changes" in terraform("plan", "-input=false").stdout
+    lock = {"ID": "1", "Who": "another", "Operation": "OperationTypeApply"}
+    s3.put_object(
+        Bucket="terraform-state", Key="fraud/terraform.tfstate.tflock", Body=json.dumps(lock).encode()
+    )
+    second = terraform("apply", "-auto-approve", "-input=false", "-lock-timeout=0s")
+    assert second.returncode == 1
+    assert "state lock" in second.stderr
+    reader = account.client("s3", account.user("intern", READS_FRAUD))
+    assert refused(reader.get_object, Bucket="terraform-state", Key="fraud/terraform.tfstate")[0] == 403
