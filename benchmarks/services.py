@@ -34,7 +34,7 @@ WARM = {
     "prefect": ("uvicorn", "prefect.server.api.server"),
     "redis": ("fakeredis",),
     "aws": ("moto.moto_server.werkzeug_app", "moto.iam.models"),
-    "kubernetes": ("uvicorn", "labs.services.kubernetes.__main__"),
+    "kubernetes": ("uvicorn", "labs.services.kubernetes.server"),
 }
 
 

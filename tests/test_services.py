@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from labs.errors import LabsError
+from labs.machine import LOCAL
 from labs.services import KINDS, Supervisor
 from labs.services.home import TOKEN, Running
 from labs.services.supervisor import Standing
@@ -95,6 +96,13 @@ with engine.begin() as connection:
     connection.execute(sqlalchemy.text("INSERT INTO marks VALUES ('asha', 40)"))
     print(connection.execute(sqlalchemy.text("SELECT points FROM marks")).scalar())
 """
+KUBERNETES = """
+from kubernetes import client, config
+config.load_kube_config()
+core = client.CoreV1Api()
+core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name="fraud")))
+print([space.metadata.name for space in core.list_namespace().items if space.metadata.name == "fraud"])
+"""
 PROMETHEUS = """
 import os, httpx
 answer = httpx.get(os.environ["PROMETHEUS_URL"] + "/api/v1/query", params={"query": "vector(7) * 6"})
@@ -131,10 +139,14 @@ WANTED = {
     "mlflow": (MLFLOW, "0.43\nkept"),
     "prefect": (PREFECT, "2026-03-01\n['Completed']"),
     "postgres": (POSTGRES, "40"),
+    "kubernetes": (KUBERNETES, "['fraud']"),
     "prometheus": (PROMETHEUS, "42"),
     "alertmanager": (ALERTMANAGER, "['ErrorBudgetBurns']"),
 }
-TIERS = [(name, tier) for name in WANTED for tier in KINDS[name].tiers]
+# Somebody's own cluster is not for tests to write into.
+TIERS = [
+    (name, tier) for name in WANTED for tier in KINDS[name].tiers if (name, tier) != ("kubernetes", LOCAL)
+]
 
 
 @pytest.mark.parametrize(("name", "tier"), TIERS)
