@@ -1,15 +1,17 @@
 # Every target brings its own environment (.venv), so `make start` is the only thing to know on a fresh machine.
 export UV_PYTHON_DOWNLOADS := never
 LABS := .venv/bin/labs
+COMPOSE := docker compose
+PROFILE := all
 UV := .venv/uv/bin/uv
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header
 
 .NOTPARALLEL:
-.PHONY: help start test lint format lock uncapped bench clean environment
+.PHONY: help start up down test test-docker lint format lock uncapped bench clean environment
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 start: environment ## set up, look at this machine, grade a sample submission, show the board
 	@$(LABS) doctor || [ $$? -eq 1 ]
@@ -19,8 +21,19 @@ start: environment ## set up, look at this machine, grade a sample submission, s
 	@printf '\nThat was ours. Yours begins here:\n\n'
 	@$(LABS) list
 
+up: ## real servers in containers; PROFILE=tracking, orchestration, features, monitoring or all
+	@python3 infra/compose/make_secrets.py
+	@$(COMPOSE) --profile $(PROFILE) up --detach --build --wait
+	@printf '\nWhat is where: docs/services-compose.md\n'
+
+down: ## end what `make up` started; ARGS=--volumes removes its data as well
+	@$(COMPOSE) --profile all down --remove-orphans $(ARGS)
+
 test: environment lint ## lint, then every test and the gate of every lab
 	@.venv/bin/python -m pytest tests
+
+test-docker: environment ## docker-compose.yml on a real engine: up, used, down; some minutes
+	@.venv/bin/python -m pytest tests/docker/stack_on_an_engine.py -s
 
 lint: environment ## ruff and mypy
 	@.venv/bin/ruff check .
@@ -33,6 +46,8 @@ format: environment ## put the code into the one format
 
 lock: environment ## resolve requirements.in again; UPGRADE=--upgrade takes newer versions
 	@$(UV) $(COMPILE) $(UPGRADE) requirements.in --output-file requirements.lock
+	@$(UV) $(COMPILE) --constraints requirements.lock infra/images/course/requirements.in \
+		--output-file infra/images/course/requirements.lock
 	@echo uv | $(UV) $(COMPILE) $(UPGRADE) - --output-file infra/bootstrap/uv.lock
 	@echo "requirements.lock is written. Next: make test"
 

@@ -26,7 +26,7 @@ from labs.grading import Grader
 from labs.grading.services import Services
 from labs.machine import EMBEDDED
 from labs.services import KINDS
-from labs.services.kinds import Spot
+from labs.services.tiers import Spot
 
 BIN = Path(sys.executable).parent
 WARM = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from labs.errors import LabsError
 
-EMBEDDED, LOCAL = "embedded", "local"
+EMBEDDED, LOCAL, COMPOSE = "embedded", "local", "compose"
 PROBE_SECONDS = 10
 
 
@@ -28,20 +28,23 @@ class Real:
 
 REAL = {
     "docker engine": Real("Docker engine", ("docker", "version", "--format", "{{.Server.Version}}")),
-    "kubernetes cluster": Real("Kubernetes cluster", ("kubectl", "get", "--raw", "/readyz", "--request-timeout=3s")),
+    "kubernetes cluster": Real(
+        "Kubernetes cluster", ("kubectl", "get", "--raw", "/readyz", "--request-timeout=3s")
+    ),
     "prometheus": Real("Prometheus with promtool", ("promtool", "--version")),
     "terraform": Real("Terraform binary", ("terraform", "version")),
 }
 
 
-def known(tier: str) -> str:
-    """The tier itself.
+def known(tier: str, also: tuple[str, ...] = ()) -> str:
+    """The tier itself. `also`: tiers besides embedded and local.
 
     Raises:
         LabsError: there is no such tier.
     """
-    if tier not in (EMBEDDED, LOCAL):
-        raise LabsError(f"There is no tier {tier!r}.", f"Tiers are {EMBEDDED} and {LOCAL}.")
+    tiers = (EMBEDDED, LOCAL, *also)
+    if tier not in tiers:
+        raise LabsError(f"There is no tier {tier!r} here.", f"Tiers are {', '.join(tiers)}.")
     return tier
 
 

@@ -8,7 +8,7 @@ import typer
 
 from labs.commands import Json, Teaching
 from labs.desk import sit_down
-from labs.machine import EMBEDDED, known
+from labs.machine import COMPOSE, EMBEDDED, known
 
 
 def _names(incomplete: str) -> list[str]:
@@ -31,7 +31,11 @@ def add_to(app: typer.Typer) -> None:
 def up(
     names: Names = None,
     tier: Annotated[
-        str, typer.Option(metavar="TIER", help="embedded, or local: the real program where it is found.")
+        str,
+        typer.Option(
+            metavar="TIER",
+            help="embedded; local: the real program where it is found; or compose: a container.",
+        ),
     ] = EMBEDDED,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin with no data; the old data is kept aside.")
@@ -51,7 +55,7 @@ def up(
     from labs import service_desk
 
     with sit_down() as desk:
-        service_desk.up(desk, names or (), known(tier), fresh)
+        service_desk.up(desk, names or (), known(tier, (COMPOSE,)), fresh)
 
 
 def down(names: Names = None) -> None:

@@ -132,7 +132,9 @@ def test_piped_text_is_plain_with_what_differs() -> None:
 
 
 def test_a_hidden_seed_stays_hidden_and_open_says_what_it_is() -> None:
-    text = piped(replace(FAILED, hidden_seed=True, seed=4242, isolation=Isolation("open", {"limits": "held"})))
+    text = piped(
+        replace(FAILED, hidden_seed=True, seed=4242, isolation=Isolation("open", {"limits": "held"}))
+    )
     assert "4242" not in text
     assert "not isolated (practice only)" in text
     assert "nothing of yours ran" in piped(replace(FAILED, isolation=Isolation()))

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from labs.errors import LabsError
-from labs.machine import LOCAL
-from labs.services import KINDS, Supervisor
+from labs.machine import COMPOSE, LOCAL
+from labs.services import KINDS, Supervisor, compose
 from labs.services.home import TOKEN, Running
 from labs.services.supervisor import Standing
 
@@ -143,10 +143,9 @@ WANTED = {
     "prometheus": (PROMETHEUS, "42"),
     "alertmanager": (ALERTMANAGER, "['ErrorBudgetBurns']"),
 }
-# Somebody's own cluster is not for tests to write into.
-TIERS = [
-    (name, tier) for name in WANTED for tier in KINDS[name].tiers if (name, tier) != ("kubernetes", LOCAL)
-]
+# Somebody's own cluster is not for tests to write into, and containers are for `make test-docker`.
+OTHERS = {("kubernetes", LOCAL), *((name, COMPOSE) for name in WANTED)}
+TIERS = [(name, tier) for name in WANTED for tier in KINDS[name].tiers if (name, tier) not in OTHERS]
 
 
 @pytest.mark.parametrize(("name", "tier"), TIERS)
@@ -308,3 +307,36 @@ def test_a_clock_that_jumps_changes_nothing(services: Supervisor) -> None:
             os.utime(path, (moment, moment))
         assert services.standing("redis").running == now
         assert running(services.up("redis")) == now
+
+
+def test_the_compose_tier_is_dockers_to_start_and_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a command `docker` that only writes down what it is asked."""
+    asked = tmp_path / "asked"
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    docker.chmod(0o755)
+    (tmp_path / "make_secrets.py").write_text("")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "redis.conf").write_text("requirepass not-so-secret\n")
+    monkeypatch.setenv("PATH", f"{docker.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(compose, "SECRETS", tmp_path / "secrets")
+    compose.there.cache_clear()
+    try:
+        services = Supervisor(tmp_path / ".services")
+        standing = services.up("redis", COMPOSE)
+        assert standing.variables == {"REDIS_URL": "redis://:not-so-secret@127.0.0.1:6379/0"}
+        assert services.down("redis") == ("redis",)
+        started, ended = (line for line in asked.read_text().splitlines() if "--file" in line)
+        assert "--profile all up --detach --build --wait" in started
+        assert started.endswith(" redis")
+        assert ended.endswith("--profile all rm --stop --force redis")
+        with pytest.raises(LabsError, match="AWS API cannot be run in a container"):
+            services.up("aws", COMPOSE)
+        docker.write_text("#!/bin/sh\necho no space left >&2; exit 1\n")
+        with pytest.raises(LabsError, match="no space left"):
+            services.up("redis", COMPOSE)
+    finally:
+        compose.there.cache_clear()

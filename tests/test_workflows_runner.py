@@ -194,6 +194,12 @@ def test_which_jobs_run_and_what_a_required_check_makes_of_it(bench: Bench) -> N
         "below": "skipped",
         "sees": "success",
     }
+    assert {job.id: job.why for job in run.jobs if job.result == "skipped"} == {
+        "off": "its `if` said no: false",
+        "plain": "its need `bad` is “failure”",
+        "below": "its need `plain` is “skipped”",
+        "after_off": "its need `off` is “skipped”",
+    }
     for name, mergeable in {
         "good": True,
         "bad": False,
@@ -276,6 +282,14 @@ def test_a_branch_may_have_begun_before_main_moved_on(bench: Bench) -> None:
     assert said(job)[1] == "one\nb\nzero\nzero"
     assert said(job)[2].splitlines()[:2] == ["one", "4"]
     assert said(job)[4].splitlines()[0] == "one"
+
+
+def test_the_base_of_the_event_may_be_old_and_a_target_run_is_not(bench: Bench) -> None:
+    new, old = bench.requests[1], bench.requests[3]
+    assert new.base_sha == new.base_tip == old.base_tip != old.base_sha
+    payload = workflows.pull_request_event(old, ()).payload("nukkad-pay/x")
+    assert payload["pull_request"]["base"]["sha"] == old.base_sha
+    assert workflows.pull_request_event(old, (), name="pull_request_target").sha == old.base_tip
 
 
 def test_a_shallow_checkout_has_no_other_commits(bench: Bench) -> None:

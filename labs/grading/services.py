@@ -30,7 +30,7 @@ from labs.machine import EMBEDDED
 from labs.services import Standing, Supervisor
 from labs.services.home import TOKEN, Home
 from labs.services.keeper import Service, environment, keep, start_program, with_its_keeper
-from labs.services.kinds import Tier
+from labs.services.tiers import Tier
 
 MEMORY_MB, DISK_MB, CPU_SECONDS, PROCESSES = 2048, 2048, 1200, 64
 

@@ -7,7 +7,8 @@ docs/services.md says what each tier can and cannot show.
 """
 
 from labs.services.home import Running
-from labs.services.kinds import KINDS, Kind, Tier
+from labs.services.kinds import KINDS
 from labs.services.supervisor import Standing, Supervisor
+from labs.services.tiers import Kind, Tier
 
 __all__ = ["KINDS", "Kind", "Running", "Standing", "Supervisor", "Tier"]

@@ -39,7 +39,8 @@ def post(path: str, body: bytes) -> Callable[[Somewhere], bool]:
 
 
 def redis(spot: Somewhere) -> bool:
-    return _said(spot.port, b"*1\r\n$4\r\nPING\r\n").startswith(b"+PONG")
+    """It says PONG, or that it wants a password first."""
+    return _said(spot.port, b"*1\r\n$4\r\nPING\r\n").startswith((b"+PONG", b"-NOAUTH"))
 
 
 def postgres(spot: Somewhere) -> bool:

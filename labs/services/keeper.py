@@ -21,8 +21,9 @@ from typing import Protocol
 
 from labs import kernel
 from labs.services.home import GRACE_SECONDS, TOKEN, Home, Running
-from labs.services.kinds import KINDS, QUIET, Tier
+from labs.services.kinds import KINDS, QUIET
 from labs.services.programs.databases import VARIABLE
+from labs.services.tiers import Tier
 
 LOG_BYTES = 8 * 2**20
 ALREADY_RUNS = 3

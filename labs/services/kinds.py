@@ -8,14 +8,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from labs.machine import EMBEDDED, LOCAL
-from labs.services import answers
+from labs.machine import COMPOSE, EMBEDDED, LOCAL
+from labs.services import answers, compose
 from labs.services.programs.found import ALERTMANAGER, program
+from labs.services.tiers import Kind, Spot, Tier
 
-TIERS = (EMBEDDED, LOCAL)
 QUIET = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -28,70 +27,6 @@ QUIET = {
     "PYTHONUTF8": "1",
     "PYTHONWARNINGS": "ignore",
 }
-
-
-@dataclass(frozen=True)
-class Spot:
-    """Where one service is: its port on 127.0.0.1 and its data folder."""
-
-    port: int
-    data: Path
-
-
-@dataclass(frozen=True)
-class Tier:
-    """One way to have a service.
-
-    Args:
-        module: what is run, of labs.services; "" when nothing is: it is a file, or it runs already.
-        answers: whether it does its work now.
-        variables: what a client needs to find it.
-        takes_socket: it serves on a listening socket that it is given; otherwise it binds the port by itself.
-        programs: what must be on this machine, each by any of its names; () for what our own environment has.
-        there: whether what runs already can be reached.
-        needs: services of the same tier which it stands on; the first one's address is its LABS_DATABASE_URL.
-        ends_with: the signal that ends it in good order.
-        ready_seconds: how long a slow machine may need.
-        keeps: whether its data outlives it.
-        get_it: how to have it on this machine.
-    """
-
-    module: str
-    answers: Callable[[Spot], bool]
-    variables: Callable[[Spot], Mapping[str, str]]
-    takes_socket: bool = True
-    programs: tuple[tuple[str, ...], ...] = ()
-    there: Callable[[], bool] = lambda: True
-    needs: tuple[str, ...] = ()
-    ends_with: int = signal.SIGTERM
-    ready_seconds: float = 60.0
-    keeps: bool = True
-    get_it: str = ""
-
-    @property
-    def here(self) -> bool:
-        """Whether this machine has it."""
-        programs = all(any(map(program, names)) for names in self.programs)
-        return programs and all(KINDS[name].tiers[LOCAL].here for name in self.needs) and self.there()
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A service. `port` is where it usually is."""
-
-    name: str
-    title: str
-    port: int
-    tiers: Mapping[str, Tier] = field(default_factory=dict)
-    without: str = ""
-
-    def best(self, wish: str) -> str:
-        """The tier to start when `wish` is wished for; "" if this machine can start none.
-
-        "local" takes the real thing where it is found and the embedded one elsewhere; "embedded" means just that.
-        """
-        order = (LOCAL, EMBEDDED) if wish == LOCAL or EMBEDDED not in self.tiers else (EMBEDDED,)
-        return next((tier for tier in order if tier in self.tiers and self.tiers[tier].here), "")
 
 
 def _address(**variables: str) -> Callable[[Spot], Mapping[str, str]]:
@@ -133,6 +68,36 @@ def cluster_answers() -> bool:
     return done.returncode == 0
 
 
+def _redis_with_password(spot: Spot) -> Mapping[str, str]:
+    password = compose.secret("redis.conf").removeprefix("requirepass ")
+    return {"REDIS_URL": f"redis://:{password}@127.0.0.1:{spot.port}/0"}
+
+
+def _postgres_in_compose(spot: Spot) -> Mapping[str, str]:
+    return {
+        "DATABASE_URL": f"postgresql://nukkad:{compose.secret('postgres_nukkad')}@127.0.0.1:{spot.port}/postgres"
+    }
+
+
+def _container(
+    port: int,
+    answers: Callable[[Spot], bool],
+    variables: Callable[[Spot], Mapping[str, str]],
+    *services: str,
+) -> Tier:
+    """These services of docker-compose.yml."""
+    return Tier(
+        "",
+        answers,
+        variables,
+        there=compose.there,
+        begin=functools.partial(compose.up, *services),
+        end=functools.partial(compose.down, *services),
+        port=port,
+        get_it=compose.GET_IT,
+    )
+
+
 def _debian(package: str) -> str:
     return f"install it: apt-get install {package} (or your system's own way)"
 
@@ -142,6 +107,10 @@ _PREFECT = _address(PREFECT_API_URL="http://127.0.0.1:{port}/api")
 _REDIS = _address(REDIS_URL="redis://127.0.0.1:{port}/0")
 _MLFLOW_ANSWERS = answers.post("/api/2.0/mlflow/experiments/search", b'{"max_results": 1}')
 _POSTGRES = (("postgres",), ("initdb",))
+_READY = answers.get("/-/ready")
+_PROMETHEUS = _address(PROMETHEUS_URL="http://127.0.0.1:{port}")
+_ALERTMANAGER = _address(ALERTMANAGER_URL="http://127.0.0.1:{port}")
+_PREFECT_ANSWERS = answers.get("/api/ready")
 
 _KINDS = (
     Kind(
@@ -155,8 +124,10 @@ _KINDS = (
                 _MLFLOW_ANSWERS,
                 _MLFLOW,
                 needs=("postgres",),
+                programs=_POSTGRES,
                 get_it="have PostgreSQL",
             ),
+            COMPOSE: _container(5001, _MLFLOW_ANSWERS, _MLFLOW, "mlflow"),
         },
     ),
     Kind(
@@ -164,15 +135,17 @@ _KINDS = (
         "Prefect API",
         4200,
         {
-            EMBEDDED: Tier("programs.prefect_api", answers.get("/api/ready"), _PREFECT, ready_seconds=120),
+            EMBEDDED: Tier("programs.prefect_api", _PREFECT_ANSWERS, _PREFECT, ready_seconds=120),
             LOCAL: Tier(
                 "programs.prefect_api",
-                answers.get("/api/ready"),
+                _PREFECT_ANSWERS,
                 _PREFECT,
                 needs=("postgres",),
+                programs=_POSTGRES,
                 ready_seconds=180,
                 get_it="have PostgreSQL",
             ),
+            COMPOSE: _container(4200, _PREFECT_ANSWERS, _PREFECT, "prefect", "prefect-worker"),
         },
     ),
     Kind(
@@ -189,6 +162,7 @@ _KINDS = (
                 programs=(("redis-server",),),
                 get_it=_debian("redis-server"),
             ),
+            COMPOSE: _container(6379, answers.redis, _redis_with_password, "redis"),
         },
     ),
     Kind(
@@ -230,6 +204,7 @@ _KINDS = (
                 ends_with=signal.SIGINT,
                 get_it=_debian("postgresql"),
             ),
+            COMPOSE: _container(5432, answers.postgres, _postgres_in_compose, "postgres"),
         },
     ),
     Kind(
@@ -239,12 +214,13 @@ _KINDS = (
         {
             LOCAL: Tier(
                 "programs.prometheus",
-                answers.get("/-/ready"),
-                _address(PROMETHEUS_URL="http://127.0.0.1:{port}"),
+                _READY,
+                _PROMETHEUS,
                 takes_socket=False,
                 programs=(("prometheus",), ("promtool",)),
                 get_it=_debian("prometheus"),
-            )
+            ),
+            COMPOSE: _container(9090, _READY, _PROMETHEUS, "prometheus"),
         },
         without="Labs read /metrics by themselves (labs.services.scrape); PromQL and rules need the real one.",
     ),
@@ -255,12 +231,13 @@ _KINDS = (
         {
             LOCAL: Tier(
                 "programs.alertmanager",
-                answers.get("/-/ready"),
-                _address(ALERTMANAGER_URL="http://127.0.0.1:{port}"),
+                _READY,
+                _ALERTMANAGER,
                 takes_socket=False,
                 programs=(ALERTMANAGER,),
                 get_it=_debian("prometheus-alertmanager"),
-            )
+            ),
+            COMPOSE: _container(9093, _READY, _ALERTMANAGER, "alertmanager"),
         },
         without="Who is told is decided by the real Alertmanager alone.",
     ),

@@ -18,10 +18,11 @@ from typing import Protocol
 import psutil
 
 from labs.errors import LabsError
-from labs.machine import EMBEDDED, LOCAL
+from labs.machine import COMPOSE, EMBEDDED, LOCAL
 from labs.services.home import GRACE_SECONDS, TOKEN, Home, Running
-from labs.services.kinds import KINDS, Kind, Spot
+from labs.services.kinds import KINDS
 from labs.services.programs.databases import VARIABLE
+from labs.services.tiers import Kind, Spot
 from labs.workspace import plainly
 
 POLL_SECONDS = 0.05
@@ -96,7 +97,7 @@ class Supervisor:
         kind = find(name)
         home, best = self.home(name), kind.best(tier)
         if not best:
-            raise _not_here(kind)
+            raise _not_here(kind, tier)
         needs = [self.up(need, best, progress) for need in kind.tiers[best].needs]
         try:
             with home.alone():
@@ -144,11 +145,12 @@ class Supervisor:
         tier = kind.tiers[tier_name]
         home.forget()
         home.data.mkdir(parents=True, exist_ok=True)
-        if not tier.module:
-            running = Running(kind.name, tier_name)
-            home.record(running)
-            return Standing(kind, home, running, tier.answers(Spot(0, home.data)))
         home.log.write_bytes(b"")
+        if not tier.module:
+            progress(f"{kind.title}: starting")
+            tier.begin()
+            home.record(Running(kind.name, tier_name, tier.port))
+            return self.standing(kind.name)
         keeper = self._keeper(kind, tier_name, home, needs)
         began = time.monotonic()
         while time.monotonic() - began < tier.ready_seconds:
@@ -172,6 +174,7 @@ class Supervisor:
     def _end(self, home: Home, running: Running) -> None:
         """Ask the keeper to end its service; end both if it does not."""
         if not running.keeper:
+            find(running.name).tiers[running.tier].end()
             return
         deadline = time.monotonic() + GRACE_SECONDS + 4
         _signal(running.keeper, signal.SIGTERM)
@@ -218,7 +221,12 @@ def find(name: str) -> Kind:
     return KINDS[name]
 
 
-def _not_here(kind: Kind) -> LabsError:
+def _not_here(kind: Kind, wish: str) -> LabsError:
+    if wish == COMPOSE:
+        way = (
+            kind.tiers[COMPOSE].get_it if COMPOSE in kind.tiers else f"take another tier: labs up {kind.name}"
+        )
+        return LabsError(f"{kind.title} cannot be run in a container here.", f"{way[:1].upper()}{way[1:]}.")
     real = kind.tiers[LOCAL]
     return LabsError(
         f"{kind.title} is not on this machine, and has no embedded stand-in. {kind.without}",

@@ -22,7 +22,10 @@ PULL_REQUESTS = ("pull_request", "pull_request_target")
 
 @dataclass(frozen=True)
 class PullRequest:
-    """What GitHub tells a workflow about a pull request. The three commits are in the origin."""
+    """What GitHub tells a workflow about a pull request. The commits are in the origin.
+
+    `base_sha` is the tip of the base branch when it was opened, and `base_tip` that of now: GitHub does not tell it.
+    """
 
     number: int
     title: str
@@ -36,6 +39,7 @@ class PullRequest:
     from_fork: bool = False
     labels: tuple[str, ...] = ()
     draft: bool = False
+    base_tip: str = ""  # "": the same as `base_sha`
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def pull_request_event(
 ) -> Event:
     """The event of a pull request. `pull_request_target` runs on the base branch, and trusts what it finds there."""
     if name == "pull_request_target":
-        ref, sha = f"refs/heads/{request.base_ref}", request.base_sha
+        ref, sha = f"refs/heads/{request.base_ref}", request.base_tip or request.base_sha
     else:
         ref, sha = f"refs/pull/{request.number}/merge", request.merge_sha
     return Event(name, ref, sha, action, changed, request, actor=request.author)

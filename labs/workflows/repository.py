@@ -21,6 +21,7 @@ git init -q --bare --template= -b main .
 git config uploadpack.allowAnySHA1InWant true
 git fast-import --quiet <"$2"
 git for-each-ref --format='%(refname) %(objectname)'
+git log --first-parent --reverse --format='main %H' main
 """
 
 
@@ -35,7 +36,7 @@ class Proposal:
     from_fork: bool = False
     author: str = "asha"
     body: str = ""
-    behind: int = 0  # how many commits main has got since its branch began
+    behind: int = 0  # how many commits main has got since its branch began, and it was opened
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -86,7 +87,8 @@ def open_pull_requests(
     )
     if ended.status:
         raise CannotImport(ended.output.strip().splitlines()[0] if ended.output.strip() else "git failed")
-    commits = dict(line.split(" ") for line in ended.output.splitlines())
+    said = [line.split(" ") for line in ended.output.splitlines()]
+    commits, tips = dict(said), [commit for name, commit in said if name == "main"]
     return {
         one.number: PullRequest(
             number=one.number,
@@ -94,7 +96,8 @@ def open_pull_requests(
             head_ref=one.head_ref,
             base_ref="main",
             head_sha=commits[f"refs/pull/{one.number}/head"],
-            base_sha=commits["refs/heads/main"],
+            base_sha=tips[-1 - one.behind],
+            base_tip=tips[-1],
             merge_sha=commits[f"refs/pull/{one.number}/merge"],
             body=one.body,
             author=one.author,

@@ -135,11 +135,7 @@ def _run_one(job: Job, scope: Scope, around: Surroundings, folder: str) -> list[
     """One job, or all combinations of its matrix."""
     try:
         if not condition(job.condition, scope):
-            return [
-                JobRun(
-                    job.id, _name(job, scope, {}), SKIPPED, why="its `if`, or a job that it needs, said no"
-                )
-            ]
+            return [JobRun(job.id, _name(job, scope, {}), SKIPPED, why=_why_skipped(job, scope))]
         strategy = fill(job.body.get("strategy") or {}, scope)
         if not isinstance(strategy, dict):
             raise BadExpression("`strategy` is no mapping")
@@ -172,6 +168,16 @@ def _run_one(job: Job, scope: Scope, around: Surroundings, folder: str) -> list[
         except BadExpression as error:
             made.append(JobRun(job.id, name, FAILURE, why=str(error)))
     return made
+
+
+def _why_skipped(job: Job, scope: Scope) -> str:
+    """What said no: a job that it needs and that was no success, or its own `if`."""
+    needs = {need: told["result"] for need, told in scope.contexts["needs"].items()}
+    poor = next(
+        (f"its need `{need}` is “{result}”" for need, result in needs.items() if result != SUCCESS), ""
+    )
+    own = f"its `if` said no: {' '.join(values.text(job.body['if']).split())}" if "if" in job.body else ""
+    return "; ".join(filter(None, (poor, own))) or "a job above those that it needs was no success"
 
 
 def _name(job: Job, scope: Scope, combination: Mapping[str, Any]) -> str:
