@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -340,3 +341,23 @@ def test_the_compose_tier_is_dockers_to_start_and_end(
             services.up("redis", COMPOSE)
     finally:
         compose.there.cache_clear()
+
+
+def test_mlflow_answers_to_the_names_by_which_a_codespace_reaches_it(
+    services: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODESPACE_NAME", "fluffy-waffle")
+    monkeypatch.setenv("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "app.github.dev")
+    now = running(services.up("mlflow"))
+
+    def asked_as(host: str, origin: str = "") -> int:
+        headers = {"Host": host, **({"Origin": origin} if origin else {})}
+        url = f"http://127.0.0.1:{now.port}/api/2.0/mlflow/experiments/search"
+        return httpx.post(url, headers=headers, json={"max_results": 1}).status_code
+
+    forwarded = f"fluffy-waffle-{now.port}.app.github.dev"
+    assert asked_as(forwarded, origin=f"https://{forwarded}") == 200
+    assert asked_as(f"localhost:{now.port}") == 200
+    assert asked_as("evil.example") == 403
+    assert asked_as(f"other-{now.port}.app.github.dev") == 403
+    assert asked_as(forwarded, origin="https://evil.example") == 403
