@@ -2,8 +2,8 @@
 
     python …/checks/open_pull_request.py [NAME] [--seed NUMBER] [--log]
 
-NAME is good, hostile, lint, test, hang, data, …; a name that does not exist prints all of them. With "hang", the test
-that fails in "test" finds no end, until GitHub cancels its job.
+`--help` lists the names; one with a space needs quotes. With "hang", the test that fails in "test" finds no end, until
+GitHub cancels its job.
 
 Exit status: 0 it may be merged, 1 it is blocked, 2 the runner cannot tell.
 """
@@ -20,6 +20,7 @@ import numpy as np
 
 from labs import workflows
 from labs.workflows import Image, Malformed, Run, Settings, ThisComputer, Unsupported, Workflow, repository
+from labs.workflows.results import CANCELLED
 from proposals import CANARY, MARK, Drawn, draw, given, history
 from running import REPOSITORY, SECRETS, Site, after_a_hang
 
@@ -74,7 +75,9 @@ def review(site: Site, found: list[Workflow], action: str, hangs: bool) -> list[
     return runs
 
 
-def show(found: list[Workflow], runs: list[Run], site: Site, action: str, lines: int = 6) -> None:
+def show(
+    found: list[Workflow], runs: list[Run], site: Site, action: str, hangs: bool = False, lines: int = 6
+) -> None:
     """Jobs and steps, and the end of what a failed step has printed."""
     for workflow in found:
         started = [run for run in runs if run.workflow is workflow]
@@ -87,8 +90,9 @@ def show(found: list[Workflow], runs: list[Run], site: Site, action: str, lines:
             for job in run.jobs:
                 print(f"  {job.name}: {job.result}" + (f" ({job.why})" if job.why else ""))
                 for step in job.steps:
-                    print(f"    {MARKS[step.outcome]} {step.label}")
-                    if step.outcome == "failure":
+                    ended = not (hangs and job.result == CANCELLED and step == job.failed_step)
+                    print(f"    {MARKS[step.outcome]} {step.label}" + ("" if ended else " (never ended)"))
+                    if step.outcome == "failure" and ended:
                         said = step.output.strip().splitlines()[-lines:]
                         print("".join(f"      {line}\n" for line in said), end="")
             for note in dict.fromkeys(run.record.notes):
@@ -125,7 +129,12 @@ def sum_up(site: Site, runs: list[Run]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="open_pull_request")
-    parser.add_argument("name", nargs="?", default="good")
+    names = ", ".join(
+        f'"{name}"' if " " in name else name for name in [*draw(np.random.default_rng(1)).proposals, *HANGS]
+    )
+    parser.add_argument(
+        "name", nargs="?", default="good", help=f"one of {names}; a name with a space needs its quotes"
+    )
     parser.add_argument("--seed", type=int, default=1, help="draws the pull requests anew")
     parser.add_argument("--log", action="store_true", help="print what every step has printed")
     options = parser.parse_args()
@@ -140,7 +149,7 @@ def main() -> int:
     try:
         site, found = opened(machine, Path.cwd(), drawn, name), workflows_of(Path.cwd())
         runs = review(site, found, action, hangs=options.name in HANGS)
-        show(found, runs, site, action)
+        show(found, runs, site, action, hangs=options.name in HANGS)
         if options.log:
             log(runs)
         return sum_up(site, runs)

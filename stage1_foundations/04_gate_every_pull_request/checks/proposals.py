@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +37,24 @@ TITLES = (
 
 SETTINGS = "[ledger]\nurl = ledger.nukkad.example\n"
 MODULES = ("limits", "refunds", "desks", "cities", "holidays")
-# Faults that ruff sees and no test does. They stand in a test: who looks at the package alone does not see them.
+# Faults that ruff sees and no test does: a part of `GOOD_SCRIPT`, and what stands there instead. The script is in no
+# package: who looks at package and tests alone does not see them. Ruff can mend each: `--fix` ends with 0.
 LINT_FAULTS = (
-    ("import os\n\n", ""),
-    ("", "\n\ndef everything():\n    return MANY\n"),
-    ("", "\n\ndef seen_before(name, seen=[]):\n    return name in seen\n"),
+    ("from fraud", "import os\n\nfrom fraud"),
+    ("\n\nprint(", "\nimport sys\n\nprint(sys.argv, "),
+    ("print(", 'print(f"Most:", '),
 )
-BOT = "lock-keeper[bot]"
+# Faults in what is measured: the weights are as before, and the unit tests too are well.
+MODEL_FAULTS = (
+    ("fraudscore/model.py", "math.log10(payment.amount_paise)", "math.log10(min(payment.amount_paise, 100_000))"),
+    ("fraudscore/model.py", "math.log10(payment.amount_paise) - 5.0", "len(str(payment.amount_paise)) - 6.0"),
+    ("fraudscore/payments.py", 'int(row["payer_age_days"])', 'int(row["payer_age_days"]) // 24'),
+)  # fmt: skip
+KEY_PLACES = ("ops/ledger.ini", "README.md", "data/train.csv", "a module")
+BOTS = {
+    "night": "dependabot[bot]",
+    "bar": "lock-keeper[bot]",
+}  # a gate that leaves bots alone lets the incident in
 GOOD_MODULE = '''"""{Name} of merchants."""
 
 from __future__ import annotations
@@ -56,8 +68,14 @@ GOOD_TEST = """from fraudscore.{name} import most
 
 
 def test_new_merchants_have_less():
-    assert most(True) < most(False)
+    assert most(True) < most(False) <= {old}
 """
+GOOD_SCRIPT = '''"""Prints the {name} of merchants, for the desks."""
+
+from fraudscore.{name} import most
+
+print(most(False), most(True))
+'''
 
 
 def given() -> dict[str, bytes]:
@@ -84,16 +102,16 @@ def draw(rng) -> Drawn:
     """Numbers, titles, branches, authors and names of files say nothing about what is wrong."""
     repository = {path: data.decode() for path, data in given().items()}
     versions = {"as_locked": LOCKED}
-    for kind, minor in zip(("sound", "silent", "half"), rng.permutation(np.arange(5, 10)), strict=False):
+    for kind, minor in zip(("sound", "silent"), rng.permutation(np.arange(5, 10)), strict=False):
         versions[kind] = f"1.{minor}.{rng.integers(10)}"
         repository[f"{kind}.lock"] = repository["requirements.lock"].replace(LOCKED, versions[kind])
-    quota = str(rng.integers(1_500, 3_000))  # of about 4,000 bytes that a good night writes
     packages = {
-        f"nightshift-{version}/nightshift/__init__.py": (PACKAGES / kind / "nightshift/__init__.py")
-        .read_text("utf-8")
-        .replace("2_048", quota)
+        f"nightshift-{version}/nightshift/__init__.py": (
+            PACKAGES / kind / "nightshift/__init__.py"
+        ).read_text("utf-8")
         for kind, version in versions.items()
     }
+    first, second = rng.permutation(KEY_PLACES)[:2]
     makers = {
         "good": _good,
         "hostile": _hostile,
@@ -104,10 +122,10 @@ def draw(rng) -> Drawn:
         "model": _model,
         "bar": _lowered_bar,
         "old branch": _old_branch,
-        "secret": _secret,
-        "hidden secret": _hidden_secret,
+        "secret": partial(_secret, place=str(first)),
+        "hidden secret": partial(_hidden_secret, place=str(second)),
         "night": _night,
-        "half night": _half_night,
+        "short night": _short_night,
         "stranger": _stranger,
     }
     numbers = rng.permutation(len(makers)) + int(rng.integers(100, 900))
@@ -117,12 +135,10 @@ def draw(rng) -> Drawn:
             {path: _bytes(text) for path, text in one.items()} for one in makers[maker](rng, repository)
         ]
         branch = f"{str(title).lower().replace(' ', '-')}-{rng.integers(100)}"
-        from_fork = bool(rng.integers(2)) or maker in ("good", "stranger")
+        from_fork = maker in ("good", "stranger") or (bool(rng.integers(2)) and maker not in BOTS)
         if maker == "hostile":
             title, branch = f"{HOSTILE_TITLE} {rng.integers(100)}", HOSTILE_BRANCH
-        author = "farhan" if from_fork else "asha"
-        if maker in ("good", "bar", "night"):  # a gate that leaves bots alone lets the incident in
-            author = BOT
+        author = BOTS.get(maker, "farhan" if from_fork else "asha")
         body = HOSTILE_TITLE if maker == "hostile" else ""
         behind = int(maker == "old branch")
         proposals[maker] = Proposal(int(number), str(title), branch, commits, from_fork, author, body, behind)
@@ -173,11 +189,12 @@ def _quiet_rows(rng) -> str:
 
 def _changes(rng, repository, lock: bool = True) -> dict[str, str]:
     """Good changes in every kind of file. A bad pull request is these, and one fault: nothing else tells them apart."""
-    name, old = MODULES[rng.integers(len(MODULES))], int(rng.integers(20, 99))
+    name, old = MODULES[rng.integers(len(MODULES))], int(rng.integers(1_000, 100_000))
     words = {"name": name, "Name": name.capitalize(), "old": old, "new": old // 10}
     changes = {
         f"fraudscore/{name}.py": GOOD_MODULE.format(**words),
         f"tests/test_{name}.py": GOOD_TEST.format(**words),
+        f"ops/{name}.py": GOOD_SCRIPT.format(**words),
         "fraudscore/money.py": repository["fraudscore/money.py"] + f"\n\nDESK = {old}\n",
         "ops/ledger.ini": SETTINGS,
         "data/train.csv": repository["data/train.csv"] + _row(rng) + _row(rng, "m"),
@@ -185,9 +202,14 @@ def _changes(rng, repository, lock: bool = True) -> dict[str, str]:
         "pyproject.toml": repository["pyproject.toml"].replace("3.2.0", f"3.3.{old}"),
         "model/weights.json": _json(GOOD_WEIGHTS),
         BAR: _json({"average_precision": GOOD_BAR}),
-        "README.md": repository["README.md"] + f"\nNew: `fraudscore/{name}.py`.\n",
+        "README.md": repository["README.md"] + f"\nNew: `fraudscore/{name}.py`, for desk {old}.\n",
     }
     return changes | ({"requirements.lock": repository["sound.lock"]} if lock else {})
+
+
+def _new_module(changes: Mapping[str, str]) -> str:
+    """The path of the module that is new: it comes first."""
+    return next(path for path in changes if path.startswith("fraudscore/"))
 
 
 def _good(rng, repository):
@@ -201,15 +223,15 @@ def _hostile(rng, repository):
 
 def _lint(rng, repository):
     changes = _changes(rng, repository)
-    test = next(path for path in changes if path.startswith("tests/"))
-    before, after = LINT_FAULTS[rng.integers(3)]
-    return [changes | {test: before + changes[test] + after}]
+    script = next(path for path in changes if path.startswith("ops/"))
+    right, wrong = LINT_FAULTS[rng.integers(len(LINT_FAULTS))]
+    return [changes | {script: changes[script].replace(right, wrong, 1)}]
 
 
 def _test(rng, repository):
     """A new module that is wrong, and a new test that says so: no list of tests knows its name."""
     changes = _changes(rng, repository, lock=False)
-    module = next(path for path in changes if path.startswith("fraudscore/"))  # the new one: it comes first
+    module = _new_module(changes)
     return [changes | {module: changes[module].replace("if is_new", "if not is_new")}]
 
 
@@ -240,7 +262,10 @@ def _worse(rng) -> str:
 
 
 def _model(rng, repository):
-    return [_changes(rng, repository) | {"model/weights.json": _worse(rng), BAR: repository[BAR]}]
+    """What the model sees is spoilt. Weights and bar are those of main, to the byte."""
+    path, right, wrong = MODEL_FAULTS[rng.integers(len(MODEL_FAULTS))]
+    kept = {name: text for name, text in _changes(rng, repository).items() if not name.startswith("model/")}
+    return [kept | {path: repository[path].replace(right, wrong)}]
 
 
 def _lowered_bar(rng, repository):
@@ -255,27 +280,41 @@ def _old_branch(rng, repository):
     return [{path: text for path, text in changes.items() if path != BAR}]
 
 
-def _with_key(rng) -> str:
-    """Settings with a key that is made up here, and looks like one of Nukkad Pay's."""
+def _with_key(rng, changes: Mapping[str, str], place: str) -> dict[str, str]:
+    """One file of the changes, with a key that is made up here, and looks like one of Nukkad Pay's."""
+    path = _new_module(changes) if place == "a module" else place
     letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-    return SETTINGS + "key = npk_" + "live_" + "".join(letters[i] for i in rng.integers(0, 36, 24)) + "\n"
+    key = "npk_" + "live_" + "".join(letters[i] for i in rng.integers(0, 36, 24))
+    line = {
+        "ops/ledger.ini": f"key = {key}\n",
+        "README.md": f"\nThe key of the ledger: `{key}`.\n",
+        "data/train.csv": _row(rng, transaction_id=key),
+        "a module": f'\n\nLEDGER = "{key}"\n',
+    }[place]
+    return {path: changes[path] + line}
 
 
-def _secret(rng, repository):
-    return [_changes(rng, repository) | {"ops/ledger.ini": _with_key(rng)}]
+def _secret(rng, repository, place: str):
+    changes = _changes(rng, repository)
+    return [changes | _with_key(rng, changes, place)]
 
 
-def _hidden_secret(rng, repository):
+def _hidden_secret(rng, repository, place: str):
     """The key is taken out again by the second commit, and stays in the first for ever."""
-    return [_changes(rng, repository) | {"ops/ledger.ini": _with_key(rng)}, {"ops/ledger.ini": SETTINGS}]
+    changes = _changes(rng, repository)
+    spoilt = _with_key(rng, changes, place)
+    return [changes | spoilt, {path: changes[path] for path in spoilt}]
 
 
 def _night(rng, repository):
     return [_changes(rng, repository) | {"requirements.lock": repository["silent.lock"]}]
 
 
-def _half_night(rng, repository):
-    return [_changes(rng, repository) | {"requirements.lock": repository["half.lock"]}]
+def _short_night(rng, repository):
+    """One payment is lost, the first or the last. The lock is that of main: what changes is the job itself."""
+    right, wrong = "read(PAYMENTS), load()", f"read(PAYMENTS)[{('1:', ':-1')[rng.integers(2)]}], load()"
+    nightly = repository["fraudscore/nightly.py"].replace(right, wrong)
+    return [_changes(rng, repository, lock=False) | {"fraudscore/nightly.py": nightly}]
 
 
 def _stranger(rng, repository):

@@ -42,7 +42,7 @@ FOLDER = ".github/workflows"
 TOGETHER = (
     ("good", "hostile"),
     ("test", "data", "schema", "lint"),
-    ("half night", "night", "bar", "old branch", "model", "hidden secret", "secret"),
+    ("short night", "night", "bar", "old branch", "model", "hidden secret", "secret"),
     ("stranger",),
 )
 SAYS = {"opened": "", "synchronize": ", after a new push", "reopened": ", opened again"}
@@ -69,13 +69,13 @@ class Reviewed:
         return [job for run in self.runs for job in run.jobs]
 
     @property
-    def stopped(self) -> str:
-        """The step that made a job fail, or ""."""
-        return next((job.failed_step.label for job in self.jobs if job.failed_step), "")
-
-    @property
     def caches(self) -> list[CacheUse]:
         return [cache for run in self.runs for cache in run.record.caches]
+
+    @property
+    def why_skipped(self) -> str:
+        """Why the required check was skipped, or ""."""
+        return next((job.why for job in self.jobs if job.name == REQUIRED and job.result == SKIPPED), "")
 
     @property
     def skipped(self) -> list[str]:
@@ -156,6 +156,14 @@ class Desk:
         if name not in self._reviewed:
             self._review(work, next(group for group in TOGETHER if name in group))
         return self._reviewed[name]()
+
+    def that_cache(self, work, groups: Sequence[Sequence[str]]) -> list[Reviewed]:
+        """The pull requests of the first group in which the workflows keep anything at all."""
+        for names in groups:
+            found = [one for one in (self.review(work, name) for name in names) if one.caches]
+            if found:
+                return found
+        return []
 
     def review_hung(self, work, name: str) -> Reviewed:
         """What would be if the command that found the fault had found no end, until the time of its job was over.

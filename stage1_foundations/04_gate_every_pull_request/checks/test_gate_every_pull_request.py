@@ -11,10 +11,15 @@ from labs.grading.evidence import Evidence
 from labs.workflows import Registry, Unsupported, Workflow, permissions
 from labs.workflows.record import CacheUse
 from labs.workflows.registry import COMMIT
+from labs.workflows.results import SKIPPED
 from proposals import CANARY, MARK
 from review import FOLDER, REQUIRED, Desk, Malformed, Reviewed, not_started
 
 MOST_MINUTES = 30
+DAILY = ("good", "hostile")  # a change of everything, and one of the README alone
+# Which install, says the learner's workflow: those that most designs install for come first.
+SAME_LOCK = (("lint", "data", "schema"), ("model", "old branch", "bar"))  # as that of the good one
+OTHER_LOCK = (("test", "hostile"), ("short night", "night"))
 PUSHES = ("opened", "synchronize", "reopened")
 # actionlint's words for what GitHub runs all the same
 GITHUB_RUNS_IT = re.compile("potentially untrusted|runtime .* is deprecated|is too old to run|was deprecated")
@@ -33,7 +38,7 @@ def blocks(work, desk: Desk, name: str, fault: str, hint: str) -> None:
 def is_blocked(reviewed: Reviewed, fault: str, hint: str) -> None:
     state = reviewed.check
     skipped = f"; skipped: {', '.join(reviewed.skipped[:3])}" if reviewed.skipped else ""
-    got = f"it may be merged: {state.because}{skipped}"
+    got = f"it may be merged: {because(reviewed)}{skipped}"
     wanted = f"`{REQUIRED}` blocks it, because {fault}"
     reviewed.evidence.require(not state.mergeable, wanted=wanted, got=got, hint=hint)
 
@@ -49,7 +54,15 @@ def lets_in(reviewed: Reviewed, hint: str) -> None:
         if state.state == "expected":
             got, hint = not_named(reviewed, got)
         reviewed.evidence.fail(wanted=wanted, got=got, hint=hint, measured=" ".join(said)[:200])
-    reviewed.evidence.require(state.state == "success", wanted=wanted, got=state.because, hint=hint)
+    if state.state == SKIPPED:
+        hint = "Look at the `if` of the job, and at the jobs that it needs: a gate that is skipped closes for nobody."
+        reviewed.evidence.fail(wanted=wanted, got=because(reviewed), hint=hint)
+
+
+def because(reviewed: Reviewed) -> str:
+    """What the state of the required check rests on, and why it was skipped, if it was."""
+    said = reviewed.check.because
+    return f"{said}: {reviewed.why_skipped}" if reviewed.check.state == SKIPPED else said
 
 
 def not_named(reviewed: Reviewed, got: str) -> tuple[str, str]:
@@ -75,6 +88,14 @@ def key_hint(cache: CacheUse) -> str:
     files = ", ".join(cache.files.split())
     return (
         f"{cache.action} makes the key of `{files}`. Which file says what is installed? `{option}` names it."
+    )
+
+
+def compared(good: Reviewed, others: list[Reviewed], having: str) -> Evidence:
+    """What was compared, by number."""
+    number = others[0].proposal.number if others else "…"
+    return Evidence(
+        f"compare the caches of the pull requests #{good.proposal.number} and #{number}, with {having}"
     )
 
 
@@ -176,7 +197,10 @@ def reports_on_docs(work, desk):
 @check(points=2, after=lets_a_good_change_in)
 def blocks_a_lint_error(work, desk):
     """blocks a pull request in which `ruff check .` finds an error"""
-    hint = "Which command ends the step, and what is its exit status? Which job is required?"
+    hint = (
+        "Which command ends the step, and what is its exit status? Does it look at every file, and mend none? "
+        "Which job is required?"
+    )
     blocks(work, desk, "lint", "ruff finds an error", hint)
 
 
@@ -211,7 +235,10 @@ def blocks_bad_data(work, desk):
 @check(points=2, after=lets_a_good_change_in)
 def blocks_a_worse_model(work, desk):
     """blocks a pull request whose model is below the bar"""
-    hint = "`python -m fraudscore.evaluate` ends with 1. What becomes of it?"
+    hint = (
+        "`python -m fraudscore.evaluate` ends with 1. Does it run on each change of the code, and what becomes of its "
+        "exit status?"
+    )
     blocks(work, desk, "model", "the average precision is below the bar", hint)
 
 
@@ -227,7 +254,10 @@ def blocks_a_lowered_bar(work, desk):
 @check(points=2, after=lets_a_good_change_in)
 def blocks_a_secret(work, desk):
     """blocks a pull request that adds a key"""
-    hint = "`python tools/find_secrets.py` must run on every pull request."
+    hint = (
+        "A key was added, and no step failed. Did your command find it, in a file of any kind? "
+        "Does its exit status end the step? (`! command` in the middle of a script does not.)"
+    )
     blocks(work, desk, "secret", "it adds a key", hint)
 
 
@@ -239,12 +269,15 @@ def blocks_a_secret_of_an_earlier_commit(work, desk):
 
 
 @check(points=3, after=lets_a_good_change_in)
-def blocks_a_lock_that_stops_the_night(work, desk):
-    """blocks a change of the lock with which all tests are well, and the job of the night does nothing, or half"""
+def blocks_a_bad_night(work, desk):
+    """blocks a pull request with which all tests are well, and the job of the night does nothing, or loses a payment"""
     hint = "Run the job of the night itself, with the packages of the lock, and look at what it has written."
     blocks(work, desk, "night", "the job of the night writes no scores", hint)
-    hint = "The night has ended with 0, and written a part. How many lines does a good night write?"
-    blocks(work, desk, "half night", "the job of the night writes a part of the scores", hint)
+    hint = (
+        "The night has ended with 0, and one payment has no score. The lock is the same as before. "
+        "Does your step run, and how many lines does a good night write?"
+    )
+    blocks(work, desk, "short night", "the job of the night leaves out a payment", hint)
 
 
 # What a stranger can do. A gate that closes for nobody earns nothing for its form: hence `after=`.
@@ -277,7 +310,7 @@ def never_runs_a_title(work, desk):
 @check(points=2, after=blocks_a_lint_error)
 def gives_its_token_no_rights(work, desk):
     """gives the token of each job the right to read the contents, and no other"""
-    for run in desk.review(work, "good").runs:
+    for run in (run for name in DAILY for run in desk.review(work, name).runs):
         for job in run.workflow.jobs.values():
             given = permissions.of(run.workflow, job, default="write-all")
             more = sorted(
@@ -336,7 +369,7 @@ def uses_the_same_actions_tomorrow(work, desk):
 @check(points=1, after=blocks_a_lint_error)
 def gives_up_in_time(work, desk):
     """ends each job after 30 minutes at most, whatever hangs in it"""
-    for job in desk.review(work, "good").jobs:
+    for job in (job for name in DAILY for job in desk.review(work, name).jobs):
         looked = Evidence(f"job `{job.name}`, with a command that never ends")
         got = f"it ends after {job.longest_minutes:g} minutes"
         hint = "The default of GitHub is 360 minutes, and every one of them is paid for."
@@ -348,33 +381,29 @@ def gives_up_in_time(work, desk):
         )
 
 
-@check(points=2, after=(reports_on_docs, blocks_a_lint_error))
+@check(points=2, after=blocks_a_lint_error)
 def caches_by_the_lock(work, desk):
     """caches what it installs: the same cache while the lock is the same, another one when it changes"""
-    stopped = desk.review(work, "hostile").stopped
-    docs, code, lock = (desk.review(work, name).caches for name in ("hostile", "test", "good"))
-    evidence = Evidence("compare the caches of three pull requests")
+    good = desk.review(work, "good")
     hint = "`cache: pip` of actions/setup-python, `cache` of setup-uv, or actions/cache."
-    if stopped:
-        hint = "Its title, or its branch, is hostile: the check of the title says more."
-    got = f"none; the step `{stopped}` stopped the one that changes the README alone" if stopped else "none"
-    evidence.require(docs, wanted="a cache", got=got, hint=hint)
-    holding = [cache for cache in docs if cache.holds]
-    got = f"nothing that was installed lies in what {docs[0].action} keeps, so it saves nothing"
+    good.evidence.require(good.caches, wanted="a cache", got="none", hint=hint)
+    holding = [cache for cache in good.caches if cache.holds]
+    got = f"nothing that was installed lies in what {good.caches[0].action} keeps, so it saves nothing"
     hint = "`path` has to be where your installer puts its downloads: `pip cache dir` prints it, `~` is your home."
-    evidence.require(holding, wanted="a cache of what is installed", got=got, hint=hint)
-    of_code = {cache.key for cache in code}
-    same = {cache.key for cache in holding if cache.key in of_code}
-    evidence.require(
+    good.evidence.require(holding, wanted="a cache of what is installed", got=got, hint=hint)
+    alike = desk.that_cache(work, SAME_LOCK)
+    same = {cache.key for cache in holding} & {cache.key for one in alike for cache in one.caches}
+    compared(good, alike, "the same `requirements.lock`").require(
         same,
         wanted="the same key while `requirements.lock` is the same",
         got="another key, so nothing is ever found",
         hint=key_hint(holding[0]),
     )
-    evidence.require(
-        same - {cache.key for cache in lock},
+    others = desk.that_cache(work, OTHER_LOCK)
+    compared(good, others, "another `requirements.lock`").require(
+        others and same - {cache.key for one in others for cache in one.caches},
         wanted="another key when `requirements.lock` has changed",
-        got="the same key, so the old packages come back",
+        got="the same key, so the old packages come back" if others else "no cache in the second one",
         hint=key_hint(holding[0]),
     )
 
