@@ -26,7 +26,12 @@ from labs.world.process import clean_columns
 from leaks import Roles, as_exported, plant
 
 PRACTICE_SEED = 4  # never one that is graded: names learned by heart from the practice data are worth nothing
-USABLE_DAYS, FINAL_AFTER_DAYS, LATER_DAYS = 56, 30, 16
+USABLE_DAYS, LATER_DAYS = 56, 16
+FALSE_AFTER_DAYS = 30  # so old is a payment that nobody disputed when its label arrives
+# No term of a graded export is the one that the brief shows as an example.
+FINAL_AFTER_DAYS, HOLDOUT_DAYS = (32, 33, 34, 35, 36), (12, 13, 15, 16)
+REVIEWS = (8, 9, 10, 11, 13, 14, 15, 16)
+FEES, BLOCKED = (300, 400, 450, 500, 600, 700, 800), (60, 70, 80, 90, 100, 110)
 WORLD_PER_DAY = 1_800  # 22 % of them go to a merchant whom the payer never paid before: these are exported
 LOGGED = 3_000
 ON_A_LIMIT = 3  # payments at the very moment at which the holdout begins, and at which labels are final
@@ -69,12 +74,12 @@ class Made:
 
     @property
     def holdout_from(self) -> np.datetime64:
-        return self.exported_at - (FINAL_AFTER_DAYS + self.terms["holdout_days"]) * DAY
+        return self.final_until - self.terms["holdout_days"] * DAY
 
     @property
     def final_until(self) -> np.datetime64:
         """Payments up to this very moment have a final label."""
-        return self.exported_at - FINAL_AFTER_DAYS * DAY
+        return self.exported_at - self.terms["label_final_after_days"] * DAY
 
     @cached_property
     def service_columns(self) -> list[str]:
@@ -88,6 +93,12 @@ class Made:
     @cached_property
     def later(self) -> pd.DataFrame:
         return self.history[self.history["event_time"] >= self.exported_at].reset_index(drop=True)
+
+    def rows_since(self, end: np.datetime64) -> set[int]:
+        """How many payments the last days before `end` have, for each number of days from 1 to 60."""
+        times = self.history["event_time"].to_numpy()
+        from_here = [int(((times >= end - days * DAY) & (times <= end)).sum()) for days in range(1, 61)]
+        return set(from_here)
 
     def requests(self, payments: pd.DataFrame) -> pd.DataFrame:
         """The payments as the service sees them."""
@@ -113,21 +124,22 @@ def make(seed: int) -> Made:
     roles = Roles.drawn(rng)
     world_seed = int(rng.integers(2**31))
     world = World(world_seed, date(2026, 1, 5) + timedelta(days=int(rng.integers(60))), WORLD_PER_DAY)
-    export_day = USABLE_DAYS + FINAL_AFTER_DAYS
+    final_after = int(rng.choice(FINAL_AFTER_DAYS))
+    export_day = USABLE_DAYS + final_after
     exported_at = np.datetime64(world.calendar(export_day).start.replace(tzinfo=None), "us")
     terms = {
         "exported_at": f"{exported_at.astype('datetime64[s]')}Z",
-        "label_final_after_days": FINAL_AFTER_DAYS,
-        "holdout_days": int(rng.integers(12, 17)),
-        "reviews_per_day": int(rng.integers(8, 17)),
+        "label_final_after_days": final_after,
+        "holdout_days": int(rng.choice(HOLDOUT_DAYS)),
+        "reviews_per_day": int(rng.choice(REVIEWS)),
         "costs_rupees": {
-            "allowed_fraud_fee": int(rng.integers(6, 17)) * 50,
-            "blocked_legitimate": int(rng.integers(6, 13)) * 10,
+            "allowed_fraud_fee": int(rng.choice(FEES)),
+            "blocked_legitimate": int(rng.choice(BLOCKED)),
         },
     }
     rule = FraudRule.drawn(rng, without=roles.corrected)
     payments = _payments(world, export_day + LATER_DAYS, rule)
-    for days in (FINAL_AFTER_DAYS, FINAL_AFTER_DAYS + terms["holdout_days"]):
+    for days in (final_after, final_after + terms["holdout_days"]):
         _put_on_limit(payments, exported_at - days * DAY)
     history = plant(roles, world_seed, payments, rng)
     past = history[history["event_time"] < exported_at].reset_index(drop=True)

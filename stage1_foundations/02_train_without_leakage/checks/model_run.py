@@ -29,6 +29,7 @@ class Trained:
     metrics: dict[str, Any] = field(default_factory=dict)
     scored: Scored = field(default_factory=dict)  # of batches, by name
     scored_nothing: Scored = field(default_factory=dict)  # by the model of the export that tells nothing
+    changed_nothing: list[str] = field(default_factory=list)  # those of them with other values in one column
     threshold_nothing: float = 0.0
 
     @property

@@ -7,11 +7,13 @@ import pandas as pd
 
 from export_maker import Made, as_json, parquet
 
+NEW_CHANNEL = "aeps"
+
 
 def with_other_later_days(made: Made, rng: np.random.Generator) -> dict[str, bytes]:
     """The same export, but in the holdout and in the payments that wait everything is different that can be.
 
-    The log of the service is changed with it, so the two still agree. The training days stay as they are.
+    The log of the service is changed with it, so the two still agree where they did. The training days stay.
     """
     payments = made.exported.copy()
     ids = payments["transaction_id"]
@@ -24,20 +26,33 @@ def with_other_later_days(made: Made, rng: np.random.Generator) -> dict[str, byt
     payments.loc[forgotten, "is_fraud"] = None
     payments.loc[forgotten, "labelled_at"] = pd.NaT
     return made.files() | {
-        "payments.parquet": parquet(_richer(made, payments)),
-        "requests.parquet": parquet(_richer(made, made.logged)),
+        "payments.parquet": parquet(_other_people(made, payments)),
+        "requests.parquet": parquet(_other_people(made, made.logged)),
     }
 
 
-def _richer(made: Made, payments: pd.DataFrame) -> pd.DataFrame:
-    """From the holdout on people pay more, farther from home, and through a channel that was never there before."""
+def by_a_new_channel(payments: pd.DataFrame) -> pd.DataFrame:
+    """The same payments, through a channel that no training day has."""
+    return payments.assign(channel=NEW_CHANNEL)
+
+
+def _other_people(made: Made, payments: pd.DataFrame) -> pd.DataFrame:
+    """From the holdout on other people pay other merchants, pay more, from newer phones, and through a new channel."""
+    ids = payments["transaction_id"]
     late = payments["event_time"] >= made.holdout_from
-    new_channel = late & (payments["transaction_id"] % 5 == 0)
-    return payments.assign(
-        amount_paise=payments["amount_paise"].where(~late, payments["amount_paise"] * 3),
-        distance_km=payments["distance_km"].where(~late, payments["distance_km"] * 2 + 1),
-        channel=payments["channel"].where(~new_channel, "aeps"),
-    )
+    crowd = payments["merchant_id"].min()
+    changed = {
+        "payer_id": (ids % 2 == 0, payments["payer_id"].min()),
+        "merchant_id": (ids % 3 == 0, crowd),
+        "merchant_category": (ids % 3 == 1, payments["merchant_category"].min()),
+        "channel": (ids % 5 == 0, NEW_CHANNEL),
+        "amount_paise": (True, payments["amount_paise"] * 3),
+        "distance_km": (True, payments["distance_km"] * 2 + 1),
+        "device_age_days": (True, payments["device_age_days"] / 2),
+    }
+    return payments.assign(**{
+        name: payments[name].mask(late & rows, values) for name, (rows, values) in changed.items()
+    })  # fmt: skip
 
 
 def without_amounts(made: Made) -> tuple[dict[str, bytes], str]:

@@ -1,4 +1,4 @@
-"""A scorecard: DuckDB cleans, Newton's method fits, JSON keeps. Columns come from the dictionary alone.
+"""A scorecard: DuckDB cleans and compares, Newton's method fits, JSON keeps. Log and dictionary must agree.
 
 The threshold is chosen on the last third of the training days, by a scorecard of the days before.
 """
@@ -21,6 +21,12 @@ CLEAN = """
     from once
     where copy = 1 and event_time <= $border
     order by event_time, transaction_id
+"""
+
+
+AGREES = """
+    select count(seen."{0}") > 0 and count(*) filter (seen."{0}" is distinct from stored."{0}") = 0
+    from requests seen join payments stored using (transaction_id)
 """
 
 
@@ -84,10 +90,12 @@ def train(data, out):
             dictionary = json.load(file)
         db = duckdb.connect()
         db.execute("set threads = 1")
-        path = f"{data}/payments.parquet"
-        if not os.path.exists(path):
-            raise ValueError(f"{path} is not there")
-        db.execute("create view payments as select * from read_parquet('" + path.replace("'", "''") + "')")
+        for table in ("payments", "requests"):
+            path = f"{data}/{table}.parquet"
+            if not os.path.exists(path):
+                raise ValueError(f"{path} is not there")
+            path = path.replace("'", "''")
+            db.execute(f"create view {table} as select * from read_parquet('{path}')")
         has = {row[0] for row in db.execute("describe payments").fetchall()}
         needed = {"transaction_id", "event_time", "loaded_at", "is_fraud", *ALWAYS}
         if needed - has:
@@ -101,6 +109,13 @@ def train(data, out):
                 "holdout_days": said["holdout_days"],
             },
         ).df()
+        numbers = [
+            name
+            for name, column in dictionary.items()
+            if column["available"] == "at_payment" and name not in ALWAYS
+            if column["type"] == "float64" or name == "payer_txn_count_24h"  # other whole numbers name things
+            if db.execute(AGREES.format(name)).fetchone()[0]
+        ]
         read, once = db.execute("select count(*), count(distinct transaction_id) from payments").fetchone()
     except (OSError, KeyError, duckdb.Error) as error:
         raise ValueError(f"unusable export: {error}") from error
@@ -112,12 +127,6 @@ def train(data, out):
         raise ValueError("training days and holdout need both frauds and legitimate payments")
     training, holdout = parts
 
-    numbers = [
-        name
-        for name, column in dictionary.items()
-        if column["available"] == "at_payment" and name not in ALWAYS
-        if column["type"] == "float64" or name == "payer_txn_count_24h"  # other whole numbers name things
-    ]
     x, y = terms(training, numbers), training["is_fraud"].to_numpy(dtype=float)
     early = len(training) * 2 // 3
     unseen = probabilities(x[early:], fitted(x[:early], y[:early]))

@@ -79,7 +79,7 @@ def known_at_payment(payments: pd.DataFrame, requests: pd.DataFrame) -> list[str
 def _as_seen(both: pd.DataFrame, name: str) -> bool:
     seen, exported = both[name], both[f"{name}_exported"]
     same = (seen == exported) | (seen.isna() & exported.isna())
-    return bool(seen.notna().any() and same.mean() > 0.9)  # the rest is rounding, and late corrections
+    return bool(seen.notna().any() and same.mean() > 0.999)  # the rest is rounding, and late corrections
 
 
 def _table(path: Path) -> pd.DataFrame:

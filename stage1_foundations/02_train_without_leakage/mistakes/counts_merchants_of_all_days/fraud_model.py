@@ -20,10 +20,13 @@ class FraudModel:
 
     features: list[str]
     categories: dict[str, list[str]]  # of text columns: the values of the training days
+    sales: dict[int, int]  # of merchants: how many payments they had
     trees: HistGradientBoostingClassifier
 
     @classmethod
-    def fitted(cls, payments: pd.DataFrame, is_fraud: pd.Series, features: list[str]) -> FraudModel:
+    def fitted(
+        cls, payments: pd.DataFrame, is_fraud: pd.Series, features: list[str], sales: dict[int, int]
+    ) -> FraudModel:
         texts = [name for name in features if not pd.api.types.is_numeric_dtype(payments[name])]
         categories = {name: sorted(payments[name].dropna().unique()) for name in texts}
         trees = HistGradientBoostingClassifier(
@@ -35,7 +38,7 @@ class FraudModel:
             early_stopping=False,
             random_state=SEED,
         )
-        model = cls(features, categories, trees)
+        model = cls(features, categories, sales, trees)
         trees.fit(model._columns(payments), is_fraud)
         return model
 
@@ -57,17 +60,20 @@ class FraudModel:
         columns = [
             pd.Categorical(payments[name], categories=self.categories[name]).codes.astype(np.float64)
             if name in self.categories
+            else payments[name].map(self.sales).to_numpy(dtype=np.float64, na_value=np.nan)
+            if name == "merchant_id"
             else payments[name].to_numpy(dtype=np.float64, na_value=np.nan)
             for name in self.features
         ]
         usual = payments["payer_mean_amount_30d_paise"].to_numpy(dtype=np.float64, na_value=np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             columns.append(payments["amount_paise"].to_numpy(dtype=np.float64, na_value=np.nan) / usual)
-        values = np.column_stack(columns)
-        return (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)  # the same scale for all
+        return np.column_stack(columns)
 
 
-def out_of_block(payments: pd.DataFrame, is_fraud: pd.Series, features: list[str]) -> Floats:
+def out_of_block(
+    payments: pd.DataFrame, is_fraud: pd.Series, features: list[str], sales: dict[int, int]
+) -> Floats:
     """A probability for each payment from a model that has not seen its days.
 
     The days are cut into blocks, in order of time. A model knows the answers of the rows that it was fitted on, so
@@ -76,6 +82,6 @@ def out_of_block(payments: pd.DataFrame, is_fraud: pd.Series, features: list[str
     scores = np.empty(len(payments))
     for block in np.array_split(np.arange(len(payments)), BLOCKS):
         others = np.setdiff1d(np.arange(len(payments)), block)
-        model = FraudModel.fitted(payments.iloc[others], is_fraud.iloc[others], features)
+        model = FraudModel.fitted(payments.iloc[others], is_fraud.iloc[others], features, sales)
         scores[block] = model.probabilities(payments.iloc[block])
     return scores
