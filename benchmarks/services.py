@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -45,6 +46,7 @@ def main() -> int:
     arguments.add_argument("names", nargs="*", default=list(WARM))
     arguments.add_argument("--rounds", type=int, default=5)
     given = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     print(f"{'service':11} {'cold':>7} {'peer':>7} {'again':>7} {'warm':>7}   load  python -c pass")
     for name in given.names:
         measure(name, given.rounds)
