@@ -125,6 +125,8 @@ def _module(file: str) -> ModuleType:
     path = Path(file)
     if not path.is_file():
         raise Missing(f"there is no file `{file}`")
+    if b"\0" in path.read_bytes():  # Python itself says ValueError before 3.11.4, and SyntaxError since
+        raise SyntaxError("source code cannot contain null bytes", (str(path.resolve()), 1, 1, ""))
     dotted = ".".join(PurePosixPath(file).with_suffix("").parts)
     name = dotted if dotted not in sys.modules and not _is_python_own(dotted) else f"work_{dotted}"
     if "." in name:  # inside a package: import it as such, so that relative imports work
