@@ -103,6 +103,35 @@ def test_a_learners_code_reaches_the_services_of_its_check(tmp_path: Path, witho
     assert "REDIS_URL" not in os.environ, "nothing leaks into our own environment"
 
 
+ASKS_KUBERNETES = """
+from kubernetes import client, config
+config.load_kube_config()
+print(len(client.CoreV1Api().list_namespace().items) > 0)
+"""
+KUBERNETES = '''
+from labs.checks import check
+
+
+@check(points=4)
+def asks(work, services):
+    """asks the Kubernetes API, which is the course's own whatever cluster this machine's owner has"""
+    cluster = services.up("kubernetes")
+    cluster.give_to(work)
+    done = work.run("python3", "ask.py")
+    done.require(cluster.tier == "embedded" and done.stdout == "True\\n", wanted="True", got=done.stderr[-300:])
+'''
+
+
+@pytest.mark.parametrize("without", ["", "namespaces"])
+def test_a_learners_code_reaches_kubernetes(tmp_path: Path, without: str) -> None:
+    lab = make_lab(tmp_path / "course", KUBERNETES)
+    work = make_work(tmp_path / "work", ask_py=ASKS_KUBERNETES)
+    allowed = tuple(layer for layer in LAYERS if layer != without)
+    with Grader(lab.folder.parent.parent, allowed=allowed, tier=LOCAL) as grader:
+        [check] = grader.grade(lab, work).checks
+    assert check.state is State.PASSED, check
+
+
 def test_nothing_of_a_grading_outlives_it(tmp_path: Path) -> None:
     lab, work = course(tmp_path)
     with Grader(lab.folder.parent.parent, warm=lab.warm, lanes=2) as grader:

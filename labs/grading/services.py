@@ -21,7 +21,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labs.errors import LabsError
 from labs.grading import wire
 from labs.grading.confine import Rules, confine
 from labs.grading.evidence import CouldNotCheck
@@ -30,7 +29,8 @@ from labs.machine import EMBEDDED
 from labs.services import Standing, Supervisor
 from labs.services.home import TOKEN, Home
 from labs.services.keeper import Service, environment, keep, start_program, with_its_keeper
-from labs.services.tiers import Tier
+from labs.services.supervisor import find
+from labs.services.tiers import Kind, Tier
 
 MEMORY_MB, DISK_MB, CPU_SECONDS, PROCESSES = 2048, 2048, 1200, 64
 
@@ -47,13 +47,12 @@ class Services:
 
         A check that uses one for the first time should be named in `after=` by the others, so that they find it.
         """
+        kind = find(name)
+        tier = self._tier if kind.best(self._tier) and ours(kind, kind.best(self._tier)) else EMBEDDED
+        if not kind.best(tier):
+            raise CouldNotCheck(f"no {kind.title} on this machine. {kind.without}")
         supervisor = Supervisor(self._folder / (instance or "shared"), usual_ports=False, launch=self._launch)
-        try:
-            running = Running(supervisor, supervisor.up(name, self._tier))
-        except LabsError as error:
-            if not supervisor.home(name).log.exists():  # this machine has none
-                raise CouldNotCheck(error.message) from None
-            raise
+        running = Running(supervisor, supervisor.up(name, tier))
         self._reached(running.tier)
         return running
 
@@ -65,6 +64,11 @@ class Services:
             conn, {"role": "service", "words": words, "variables": dict(variables), "log": str(home.log)}, 10
         )
         return Keeper(conn, wire.receive(conn, 10)["pid"])
+
+
+def ours(kind: Kind, tier: str) -> bool:
+    """Whether we start this tier ourselves: no check ever writes into a cluster that somebody has for real work."""
+    return bool(kind.tiers[tier].module)
 
 
 class Running:
@@ -94,8 +98,12 @@ class Running:
     def give_to(self, work: Work) -> None:
         """Let the learner's processes of this check find it: by the standard variables, at the same address."""
         running = self._standing.running
-        assert running is not None
-        work.reach(running.port, self.variables)
+        if running is None or not running.port:
+            raise ValueError(f"{self._standing.kind.title} has no port that a sandbox could reach")
+        variables = dict(self.variables)
+        if "KUBECONFIG" in variables:  # a file of ours, in a folder that a learner's processes cannot read
+            variables["KUBECONFIG"] = work.give("kubeconfig", Path(variables["KUBECONFIG"]))
+        work.reach(running.port, variables)
 
     def stop(self) -> None:
         """End it in good order. Its address and its data stay; `start` brings it back."""
