@@ -112,12 +112,18 @@ class Replay:
         feature: str | None = None,
         day: int | None = None,
         days: float | None = None,
+        last_day: int | None = None,
     ) -> Replay:
-        """The same replay with one more incident, which starts in the morning; by default after some quiet days."""
+        """The same replay with one more incident, which starts in the morning; by default after some quiet days.
+
+        It lasts as long as its kind does, or `days`, or until the midnight after `last_day`.
+        """
         lasts, severity, delay = KINDS[kind]
         start_day = self.days + QUIET_DAYS - 1 if day is None else day
         start = self.calendar(start_day).start + timedelta(hours=rng.uniform(0, 10))
         end = start + timedelta(days=days or rng.uniform(*lasts))
+        if last_day is not None:
+            end = self.calendar(last_day).end
         incident = Incident(kind, start, end, round(rng.uniform(*severity), 3), feature=feature)
         last = incident.days(self.first_day)[-1] - REFERENCE_DAYS
         # A job that dies in the morning has already written today's tables.

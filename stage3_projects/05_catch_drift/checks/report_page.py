@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import re
+import tempfile
+from functools import lru_cache
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 
+SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
+SERIES = re.compile(r"\[([^\[\]\"{}<>]*,[^\[\]\"{}<>]*)\]|\"bdata\":\s*\"([^\"]+)\"")
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "embed": "src", "source": "src"}
 FETCHED |= {"link": "href", "object": "data"}
 REMOTE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
@@ -47,6 +52,47 @@ def is_html(page: str) -> bool:
     parser = _Page()
     parser.feed(page)
     return bool(parser.tags & {"html", "body"})
+
+
+@lru_cache(maxsize=1)
+def _viewer() -> str:
+    """What the installed Evidently puts into every page, whatever it reports: the program that draws it."""
+    from evidently import Report
+    from evidently.metrics import RowCount
+
+    with tempfile.NamedTemporaryFile("r", suffix=".html", encoding="utf-8") as file:
+        Report([RowCount()]).run(pd.DataFrame({"amount_paise": [100.0, 200.0]}), None).save_html(file.name)
+        return max(SCRIPT.findall(file.read()), key=len).strip()
+
+
+def is_evidently(page: str) -> bool:
+    """Whether the page holds Evidently's viewer, in itself or in a frame of its own."""
+    return _viewer() in _unframed(page)
+
+
+def series(page: str) -> set[str]:
+    """The series of three or more numbers that the page draws, as they are written there."""
+    found = SERIES.finditer(_unframed(page).replace(_viewer(), ""))
+    return {match[1] or match[2] for match in found if match[2] or match[1].count(",") > 1}
+
+
+def days_in_three_versions(rng: np.random.Generator, own: str) -> tuple[list[pd.DataFrame], dict[str, tuple]]:
+    """One day in three versions; and for each column, the two versions in which it is the same and the third one.
+
+    What a page shows of a column is on the pages of the first two, and not on the third.
+    """
+    first, other = (sample(rng, own).drop(columns="distance_km") for _ in range(2))
+    other["amount_paise"] //= 100
+    days = [
+        first,
+        first.assign(**other[["amount_paise", "channel"]]),
+        first.assign(**other[["channel", own]]),
+    ]
+    return days, {"amount_paise": (0, 2, 1), "channel": (1, 2, 0), own: (0, 1, 2)}
+
+
+def _unframed(page: str) -> str:
+    return html.unescape(page) if "srcdoc=" in page else page
 
 
 def sample(rng: np.random.Generator, own: str, rows: int = 4_000) -> pd.DataFrame:

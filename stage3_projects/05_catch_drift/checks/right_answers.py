@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 
 
-def psi(reference: Sequence[Any], current: Sequence[Any]) -> float:
-    """The sum over bins of (c - r) ln(c / r), with half a row added to each bin."""
+def psi(reference: Sequence[Any], current: Sequence[Any], closed: str = "right") -> float:
+    """The sum over bins of (c - r) ln(c / r), with half a row added to each bin.
+
+    With `closed="left"`, what comes out when a value on an edge is put on its wrong side.
+    """
     text = any(isinstance(value, str) for value in reference)
     known = [value for value in reference if not _null(value)]
     if text:
@@ -23,7 +26,8 @@ def psi(reference: Sequence[Any], current: Sequence[Any]) -> float:
     else:
         edges = sorted(set(np.quantile(np.array(known, dtype=float), [k / 10 for k in range(1, 10)])))
         bins = len(edges) + 2
-        position = lambda value: sum(value > edge for edge in edges)  # noqa: E731
+        above = float.__gt__ if closed == "right" else float.__ge__
+        position = lambda value: sum(above(float(value), float(edge)) for edge in edges)  # noqa: E731
     shares = []
     for sample in (reference, current):
         placed = [bins - 1 if _null(value) else position(value) for value in sample]
@@ -58,6 +62,25 @@ def quality(
         "recall": sum(flagged) / frauds if frauds else None,
         "pr_auc": sum(precisions) / len(precisions) if precisions else None,
     }
+
+
+def with_rows_on_the_edges(
+    rng: np.random.Generator, transactions: pd.DataFrame, labels: pd.DataFrame, as_of: datetime
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same tables with rows exactly on the two edges, which count, and a second beyond each, which wait."""
+    window, second, day = timedelta(days=30), timedelta(seconds=1), timedelta(days=1)
+    transactions, labels = transactions.copy(), labels.copy()
+    times = [
+        (as_of - window, as_of - day),
+        (as_of - window + second, as_of - day),
+        (as_of - window - 3 * day, as_of),
+        (as_of - window - 3 * day, as_of + second),
+    ]
+    ids = rng.choice(transactions["transaction_id"].to_numpy(), len(times), replace=False).tolist()
+    for id_, (paid, labelled) in zip(ids, times, strict=True):
+        transactions.loc[transactions["transaction_id"] == id_, "event_time"] = paid
+        labels.loc[labels["transaction_id"] == id_, "labelled_at"] = labelled
+    return transactions, labels
 
 
 def _null(value: Any) -> bool:

@@ -12,6 +12,7 @@ from replay import REFERENCE_DAYS, Replay, Strike
 
 DIWALI = (date(2025, 10, 20), date(2026, 11, 8), date(2027, 10, 29))
 SLOW_SHARE_PER_DAY = 0.02
+QUIET_FESTIVALS = ("Holi", "Eid al-Fitr", "Raksha Bandhan", "Ganesh Chaturthi", "Dussehra")
 
 
 def ordinary(seed: int, days: int = 0) -> Replay:
@@ -31,7 +32,18 @@ def with_quiet_festival(replay: Replay) -> tuple[Replay, int]:
     """The first ordinary day becomes a festival on which nobody spends more; and which day that is."""
     days = (replay.calendar(day) for day in range(replay.days))
     day = next(n for n, today in enumerate(days) if not (today.festival or today.is_salary_day))
-    return replace(replay, festivals={day: "Sharad Purnima"}), day
+    return replace(replay, festivals={day: QUIET_FESTIVALS[replay.seed % len(QUIET_FESTIVALS)]}), day
+
+
+def that_comes_back(replay: Replay, rng: np.random.Generator) -> Replay:
+    """Wrong units for some days; again after two days without, which is the same incident; and again after three."""
+    first = replay.days + 3
+    days = rng.integers(2, 5, size=3)
+    for silent, lasts in zip((0, 2, 3), days.tolist(), strict=True):
+        first += silent
+        replay = replay.hit(rng, "unit_switch", "amount_paise", day=first, last_day=first + lasts - 1)
+        first += lasts
+    return replay
 
 
 def with_metres(replay: Replay, rng: np.random.Generator) -> Replay:

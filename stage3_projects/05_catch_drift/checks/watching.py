@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from labs.checks import Answer, Work, show
 from replay import Alert, Replay, Strike
 
@@ -25,6 +27,11 @@ HANDLING: Mapping[str, tuple[str, str, str]] = {
 NOTHING_WRONG = (
     "What did the monitor compare this day with, and is the difference bigger than between healthy days?"
 )
+TOO_MANY_REPORTS = (
+    "A day with more payments brings more reports. How many do the payments of these days lead you to expect?"
+)
+CALL_SECONDS = 120  # of wall time, on a busy machine; the contract speaks of CPU time
+SAY_WHAT = "Say what was measured, and what is usual."
 KEYS = ("severity", "route", "cause", "feature", "decision", "message")
 WHY = {
     FIX: "Wrong data: a model that is trained again on them learns the fault.",
@@ -53,11 +60,19 @@ class Watched:
         """No page and no ticket."""
         self._expect_no_false_alarm(range(self.replay.days), hint)
 
+    def expect_silence(self, strike: Strike, hint: str) -> None:
+        """No alert for a strike which belongs to an incident that has had its alert."""
+        for alert in self.alerts:
+            if strike.explains(alert):
+                self.answers[alert.day].fail(
+                    wanted="no alert: that incident is still open", got=str(alert), hint=hint
+                )
+
     def expect_once(self, strike: Strike, hint: str) -> None:
         """One alert for one strike, not one each day."""
         days = [alert.day for alert in self.alerts if strike.explains(alert)]
         if len(days) != 1:
-            self.answers[days[-1] if days else strike.by].fail(
+            self.answers[days[-1] if days else min(strike.by, len(self.answers) - 1)].fail(
                 wanted=f"one alert `{strike.cause}` for the incident of {self._dates(strike.first, strike.last)}",
                 got=f"{len(days)} alerts: {', '.join(self._date(day) for day in days)}" if days else "none",
                 hint=hint,
@@ -68,15 +83,13 @@ class Watched:
             explained = any(strike.explains(alert) for strike in self.replay.strikes)
             if alert.day in days and alert.wakes_somebody and not explained:
                 wrong = [strike for strike in self.replay.strikes if strike.first <= alert.day <= strike.last]
-                self.answers[alert.day].fail(
-                    wanted=f"nothing but {_names(wrong)}"
-                    if wrong
-                    else "no page and no ticket: all is well that day",
-                    got=str(alert),
-                    hint="One incident, one cause: what follows from it is no alert of its own."
-                    if wrong
-                    else hint,
-                )
+                wanted = "no page and no ticket: all is well that day"
+                if wrong:
+                    wanted = f"nothing but {_names(wrong)}"
+                    hint = "One incident, one cause: what follows from it is no alert of its own."
+                elif alert.cause == "fraud_attack":
+                    hint = TOO_MANY_REPORTS
+                self.answers[alert.day].fail(wanted=wanted, got=str(alert), hint=hint)
 
     def _expect_in_time(self, strike: Strike, hint: str) -> None:
         found = [alert for alert in self.alerts if strike.explains(alert)]
@@ -98,17 +111,33 @@ class Watched:
 
 def watch(work: Work, replay: Replay) -> Watched:
     """Begin with the reference, then one day after the other: day N + 1 is sent when day N is answered."""
-    reference, calendar, labels = replay.reference()
-    work.call("monitor.py:begin", reference, calendar, labels, timeout=30)
+    begin(work, replay)
     alerts: list[Alert] = []
     answers: list[Answer] = []
     for day, frame, today, arrived in replay:
-        answer = work.call("monitor.py:observe", frame, today, arrived)
         special = today["festival"] or ("salary day" if today["is_salary_day"] else today["weekday"])
-        answer.did = f"observe(…) of {today['date']}, {special}, {len(frame):,} transactions  in monitor.py"
+        what = f"{today['date']}, {special}, {len(frame):,} transactions"
+        answer = observe(work, frame, today, arrived, what)
         answers.append(answer)
         alerts += read_alerts(answer, day)
     return Watched(replay, alerts, answers)
+
+
+def begin(work: Work, replay: Replay) -> None:
+    """Give the monitor the healthy days of a replay."""
+    work.call("monitor.py:begin", *replay.reference(), timeout=CALL_SECONDS)
+
+
+def observe(
+    work: Work, frame: pd.DataFrame, today: Mapping[str, Any], labels: pd.DataFrame, what: str
+) -> Answer:
+    """Give the monitor one day; a crash says which day it was."""
+    answer = work.call("monitor.py:observe", frame, today, labels, timeout=CALL_SECONDS, may_raise=True)
+    answer.did = f"observe(…) of {what}  in monitor.py"
+    if answer.error is not None:
+        hint = "A monitor that stops is a monitor that sees nothing. What was different on that day?"
+        answer.fail(wanted="a list of alerts", got=str(answer.error), hint=hint)
+    return answer
 
 
 def read_alerts(answer: Answer, day: int = 0) -> list[Alert]:
@@ -123,6 +152,9 @@ def read_alerts(answer: Answer, day: int = 0) -> list[Alert]:
         if not isinstance(cause, str) or cause not in HANDLING:
             answer.fail(wanted=f"a cause among {', '.join(HANDLING)}", got=f"`cause` = {show(cause)}")
         _expect_handling(answer, said, cause)
+        if not isinstance(said["message"], str) or not said["message"].strip():
+            wanted = f"`{cause}` with a `message`: a sentence for the person who reads it"
+            answer.fail(wanted=wanted, got=f"`message` = {show(said['message'])}", hint=SAY_WHAT)
         alerts.append(Alert(day, cause, said["feature"] if isinstance(said["feature"], str) else None))
     return alerts
 

@@ -99,8 +99,6 @@ def z_score(history: npt.ArrayLike, today: float) -> float:
     days = days[~np.isnan(days)]
     if days.size < 2:
         return float("nan")
-    away = float(today - days.mean())
-    spread = float(days.std(ddof=1))
-    if spread == 0:
-        return 0.0 if away == 0 else float(np.copysign(np.inf, away))
-    return away / spread
+    if np.ptp(days) == 0:  # the standard deviation may be a rounding error here, and the mean be off by one
+        return 0.0 if today == days[0] else float(np.copysign(np.inf, today - days[0]))
+    return float((today - days.mean()) / days.std(ddof=1))

@@ -43,7 +43,7 @@ class EarlyReports:
     """Watches frauds that victims report within a few days, against how many the model itself expected.
 
     Like is compared with like: reports as young as these, per unit of score, as in the reference. So a festival,
-    when people pay more and the scores rise with the frauds, is no attack; frauds that the model waves through are.
+    when people pay more and the scores rise with the frauds, is no attack; frauds that the model does not see are.
     The evidence adds up over days: Page's CUSUM for a Poisson rate (Page, "Continuous Inspection Schemes", 1954).
     """
 

@@ -18,6 +18,7 @@ import report
 from labs.world import CalendarDay, Incident, IncidentKind, World
 
 REFERENCE_DAYS = 35
+OUT_OF_SCOPE = {IncidentKind.COLD_CACHE, IncidentKind.SLOW_DEPENDENCY}  # of the service, not of its data
 
 
 def plain(today: CalendarDay) -> dict[str, object]:
@@ -70,7 +71,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--start", type=date.fromisoformat, default=date(2026, 4, 1), help="first day of the healthy weeks"
     )
     parser.add_argument("--days", type=int, default=12, help="days to play after them")
-    parser.add_argument("--incident", choices=list(IncidentKind))
+    parser.add_argument("--incident", choices=[kind for kind in IncidentKind if kind not in OUT_OF_SCOPE])
     parser.add_argument("--feature", help="the column it strikes, for the kinds that strike one")
     parser.add_argument("--on", type=int, default=4, help="the day on which it begins, counted from 0")
     parser.add_argument("--hours", type=float, default=40, help="how long it lasts")

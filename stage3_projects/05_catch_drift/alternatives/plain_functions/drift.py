@@ -60,7 +60,6 @@ def z_score(history, today):
     days = [float(value) for value in history if not math.isnan(value)]
     if len(days) < 2:
         return math.nan
-    change, spread = today - statistics.fmean(days), statistics.stdev(days)
-    if spread:
-        return change / spread
-    return math.copysign(math.inf, change) if change else 0.0
+    if len(set(days)) > 1:
+        return (today - statistics.fmean(days)) / statistics.stdev(days)
+    return math.copysign(math.inf, today - days[0]) if today != days[0] else 0.0

@@ -97,6 +97,10 @@ def z_score(history: npt.ArrayLike, today: float) -> float:
     """
     days = np.asarray(history, dtype=np.float64)
     days = days[~np.isnan(days)]
+    if days.size < 2:
+        return float("nan")
     away = float(today - days.mean())
     spread = float(days.std(ddof=1))
-    return away / (spread + 1e-9)
+    if spread == 0:
+        return 0.0 if away == 0 else float(np.copysign(np.inf, away))
+    return away / spread

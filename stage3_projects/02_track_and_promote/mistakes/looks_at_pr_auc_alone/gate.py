@@ -1,0 +1,21 @@
+"""The rules by which a challenger becomes champion. No input, no output: figures in, reasons out."""
+
+from __future__ import annotations
+
+from candidate import Evaluation
+
+PR_AUC_MAY_FALL = 0.01
+FIRST_PR_AUC_TIMES_FRAUD_SHARE = 5.0
+
+
+def against_champion(challenger: Evaluation, champion: Evaluation) -> list[str]:
+    """Every rule that the challenger breaks."""
+    reasons = []
+    if challenger.pr_auc < champion.pr_auc - PR_AUC_MAY_FALL:
+        reasons.append("pr_auc")
+    return reasons
+
+
+def as_the_first(challenger: Evaluation, fraud_share: float) -> list[str]:
+    """With nobody to compare with: it must rank frauds much better than chance does."""
+    return ["pr_auc"] if challenger.pr_auc < FIRST_PR_AUC_TIMES_FRAUD_SHARE * fraud_share else []

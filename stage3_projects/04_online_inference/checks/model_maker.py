@@ -1,0 +1,172 @@
+"""Trains a fraud model on a few of Nukkad Pay's days and writes the one file that the contract describes.
+
+Run it to get a model to practise with:  python model_maker.py fraud.onnx
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+from onnx import helper
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
+
+from labs.world import World
+
+CHANNELS = ("qr", "intent", "collect", "autopay")
+FEATURES = (
+    "amount_paise", "channel", "hour_ist", "payer_account_age_days", "payer_txn_count_24h",
+    "payer_mean_amount_30d_paise", "payer_merchant_is_new", "device_age_days", "distance_km",
+)  # fmt: skip
+NULLABLE = ("payer_mean_amount_30d_paise", "device_age_days", "distance_km")
+NULL_SHARE = 0.08
+TRAINING_DAYS = 5
+NEGATIVES_PER_FRAUD = 8
+TREES, LEAVES = 200, 31
+FRAUD_WEIGHT = 60.0  # how much more often a fraud is drawn than another payment
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file, and what it should answer. `features` and `channels` are in the file's own order."""
+
+    content: bytes
+    version: str
+    features: tuple[str, ...]
+    channels: tuple[str, ...]
+    threshold: float
+
+    @cached_property
+    def session(self) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = (
+            1  # the checks are forks of the process that made it: they have no other thread
+        )
+        return onnxruntime.InferenceSession(self.content, options, providers=["CPUExecutionProvider"])
+
+    def probabilities(self, transactions: list[dict[str, Any]]) -> list[float]:
+        """What the model says of each transaction (a request body)."""
+        (found,) = self.session.run(["probabilities"], {"features": self.rows(transactions)})
+        return found[:, 1].astype(float).tolist()
+
+    def rows(self, transactions: list[dict[str, Any]]) -> np.ndarray:
+        """Request bodies as the model's input: float32, `None` as NaN."""
+        codes = {channel: code for code, channel in enumerate(self.channels)}
+        values = [[codes.get(one[name], one[name]) for name in self.features] for one in transactions]
+        return np.array(values, dtype=np.float32)
+
+    def decision(self, probability: float) -> str:
+        return "block" if probability >= self.threshold else "allow"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The trees and what a file will say of them. They take rows of `features`, float32."""
+
+    trees: HistGradientBoostingClassifier
+    version: str
+    features: tuple[str, ...]
+    channels: tuple[str, ...]
+    threshold: float
+
+
+def make_model(seed: int) -> Model:
+    """A model trained on the world of `seed`, with its features and channel codes in an order of its own."""
+    return exported(train(seed))
+
+
+def train(seed: int) -> Trained:
+    """The estimator behind `make_model`, before it becomes a file."""
+    rng = np.random.default_rng(seed)
+    features = tuple(map(str, rng.permutation(FEATURES)))
+    channels = tuple(map(str, rng.permutation(CHANNELS)))
+    frame, is_fraud = training_days(seed, rng)
+    frame["channel"] = frame["channel"].map({channel: code for code, channel in enumerate(channels)})
+    rows = frame[list(features)].to_numpy(dtype=np.float32)
+    with threadpool_limits(1):  # more threads fight for busy cores: a fit of half a second can take a minute
+        trees = new_trees().fit(rows, is_fraud)
+    day = pd.Timestamp("2026-01-06") + pd.Timedelta(days=int(rng.integers(300)))
+    threshold = round(float(np.quantile(trees.predict_proba(rows)[:, 1], 0.9)), 4)
+    return Trained(trees, f"fraud-{day:%Y%m%d}-{rng.bytes(3).hex()}", features, channels, threshold)
+
+
+def new_trees() -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(max_iter=TREES, max_leaf_nodes=LEAVES, early_stopping=False)
+
+
+def heavy(model: Model, times: int) -> Model:
+    """A model of `times` as many trees, each of which says less: the same answers at a higher price."""
+    graph = onnx.load_from_string(model.content)
+    trees = next(node for node in graph.graph.node if node.op_type == "TreeEnsembleClassifier")
+    for attribute in trees.attribute:
+        if not attribute.name.startswith(("nodes_", "class_")):
+            continue
+        field = attribute.floats or attribute.ints or attribute.strings
+        values = list(field)
+        for number in range(1, times):
+            apart = number * TREES if attribute.name.endswith("treeids") else 0
+            field.extend([value + apart for value in values] if apart else values)
+        if attribute.name == "class_weights":
+            weights = [value / times for value in field]
+            del field[:]
+            field.extend(weights)
+    return replace(model, content=graph.SerializeToString())
+
+
+def exported(trained: Trained) -> Model:
+    """The estimator as one ONNX file with its metadata."""
+    inputs = [("features", FloatTensorType([None, len(trained.features)]))]
+    graph = to_onnx(trained.trees, initial_types=inputs, options={"zipmap": False})
+    named = (trained.version, trained.features, trained.channels, trained.threshold)
+    return with_metadata(Model(graph.SerializeToString(), *named))
+
+
+def with_metadata(model: Model, **changes: Any) -> Model:
+    """The model with `changes`, and its metadata written anew into the file."""
+    changed = replace(model, **changes)
+    graph = onnx.load_from_string(changed.content)
+    said = {
+        "version": changed.version,
+        "features": json.dumps(changed.features),
+        "channels": json.dumps(changed.channels),
+        "threshold": repr(changed.threshold),
+    }
+    helper.set_model_props(graph, said)
+    return replace(changed, content=graph.SerializeToString())
+
+
+def training_days(seed: int, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
+    """All frauds of the first days and some of the rest; numbers as float32, as a service feeds them to a model."""
+    world = World(seed=seed)
+    days = range(TRAINING_DAYS)
+    frame = pd.concat([world.transactions(day) for day in days], ignore_index=True)
+    is_fraud = np.concatenate([world.truth(day)["is_fraud"].to_numpy() for day in days])
+    others = rng.permutation(np.flatnonzero(~is_fraud))[: NEGATIVES_PER_FRAUD * int(is_fraud.sum())]
+    kept = np.sort(np.concatenate([np.flatnonzero(is_fraud), others]))
+    frame = _forget(frame.iloc[kept].reset_index(drop=True), rng)
+    numbers = {name: np.float32 for name in FEATURES if name != "channel"}
+    return frame[list(FEATURES)].astype({**numbers, "channel": str}), is_fraud[kept].astype(int)
+
+
+def _forget(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Make some values unknown, as they are for a new payer or a phone that hides its place."""
+    for name in NULLABLE:
+        frame[name] = frame[name].mask(rng.random(len(frame)) < NULL_SHARE)
+    return frame
+
+
+if __name__ == "__main__":
+    made = make_model(seed=1)
+    Path(sys.argv[1]).write_bytes(made.content)
+    print(f"{sys.argv[1]}: {made.version}, blocks from {made.threshold}")
