@@ -1,0 +1,74 @@
+"""Whether alarms look at metrics that exist; and then what they say of two months."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from judging import AFTER, AT_REST, Seen
+from labs.services.aws.alarms import NotEvaluated, metric
+from months import bad_month, quiet_month
+from paging import replay
+from streams import UNITS, Streams
+
+
+def watch(seen: Seen, seed: int) -> None:
+    """Fails unless every metric of every alarm is published; keeps the replays."""
+    months = [
+        make(np.random.default_rng([seed, place])) for place, make in enumerate((quiet_month, bad_month))
+    ]
+    streams = [Streams(month, seed) for month in months]
+    own, done = seen.first.own, seen.looked_at("look at the alarms")
+    for alarm in own.alarms:
+        done.require("Threshold" in alarm, wanted=f"{alarm['AlarmName']} with a Threshold", got="none")
+        for each in _metrics_of(alarm):
+            about = each.get("Metric", each)
+            listed = about.get("Dimensions") or []
+            done.require(
+                metric(about.get("Namespace", ""), about.get("MetricName", ""), listed) in streams[0].makers,
+                wanted=f"{alarm['AlarmName']} about a metric of the contract",
+                got=f"{about.get('Namespace')} {about.get('MetricName')} {_spoken(listed)}: nobody publishes this",
+                hint="To CloudWatch, other dimensions are another metric. An alarm without data is silent for ever.",
+            )
+            unit = UNITS[about["MetricName"]]
+            done.require(
+                each.get("Unit") in (None, unit),
+                wanted=f"{alarm['AlarmName']} in the unit {unit}, or without one",
+                got=f"the unit {each.get('Unit')}: nobody publishes this metric in it",
+                hint="An alarm with a unit looks only at data that were published in it. It converts nothing.",
+            )
+    try:
+        seen.quiet, seen.bad = (replay(own.alarms, own.composites, one) for one in streams)
+    except NotEvaluated as error:
+        done.fail(
+            wanted="alarms that this lab can judge",
+            got=f"cannot be judged: {error}",
+            hint="The contract names what cannot be judged here.",
+        )
+
+
+def _metrics_of(alarm: Any) -> list[Any]:
+    queries = [one["MetricStat"] for one in alarm.get("Metrics") or () if "MetricStat" in one]
+    return [alarm, *queries] if alarm.get("MetricName") else queries
+
+
+def _spoken(dimensions: list[dict[str, str]]) -> str:
+    listed = ", ".join(f"{one['Name']}={one['Value']}" for one in dimensions)
+    return f"with {listed}" if listed else "without dimensions"
+
+
+def nothing_else(seen: Seen) -> None:
+    """No alert outside of the events of the two months."""
+    for each in (seen.quiet, seen.bad):
+        for alert in each.alerts(0, float("inf")):
+            near = any(
+                event.start <= alert.minute <= event.end + AT_REST.get(event.kind, AFTER)
+                for event in each.month.events
+            )
+            seen.looked_at(f"replay: {each.month.when(alert.minute)}, an ordinary time").require(
+                near,
+                wanted="no message",
+                got=f"{alert.alarm} tells `{alert.topic}`: {alert.state}",
+                hint="Replay the month yourself (see Steps), and look at what the alarm saw.",
+            )
