@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from labs.errors import LabsError
-from labs.machine import COMPOSE, LOCAL
+from labs.machine import COMPOSE, EMBEDDED, LOCAL
 from labs.services import KINDS, Supervisor, compose
 from labs.services.home import TOKEN, Running
 from labs.services.supervisor import Standing
@@ -164,6 +164,56 @@ def test_its_own_client_reaches_it_at_each_tier(
     assert services.up(name, tier).running == standing.running, "what runs stays as it is"
 
 
+def test_the_embedded_redis_keeps_a_connection_after_an_error_and_sends_large_values(
+    services: Supervisor,
+) -> None:
+    code = """
+import os, redis
+store = redis.Redis.from_url(os.environ["REDIS_URL"], single_connection_client=True)
+me = store.client_id()
+store.set("text", "a")
+for wrong in (("EVALSHA", "0" * 40, 0), ("LPUSH", "text", "a"), ("NO",)):
+    try:
+        store.execute_command(*wrong)
+    except redis.ResponseError as error:
+        print(type(error).__name__, str(error).split()[0], store.client_id() == me)
+store.set("large", b"x" * 20_000_000)
+print(len(store.get("large")))
+"""
+    said = client(code, services.up("redis", EMBEDDED)).splitlines()
+    assert said == [
+        "NoScriptError No True",
+        "ResponseError WRONGTYPE True",
+        "ResponseError unknown True",
+        "20000000",
+    ]
+
+
+def test_many_flows_may_run_at_once_on_the_embedded_prefect(services: Supervisor) -> None:
+    """With SQLite as Prefect opens it, writers that meet are refused, and clients then sleep for seconds."""
+    code = """
+import collections, concurrent.futures, os, httpx
+
+url = os.environ["PREFECT_API_URL"]
+flow = httpx.post(f"{url}/flows/", json={"name": "nightly"}).json()["id"]
+
+
+def write(_):
+    with httpx.Client(base_url=url, timeout=120) as client:
+        for _ in range(12):
+            run = client.post("/flow_runs/", json={"flow_id": flow, "state": {"type": "PENDING"}})
+            yield run.status_code
+            for state in ("RUNNING", "COMPLETED"):
+                path = f"/flow_runs/{run.json()['id']}/set_state"
+                yield client.post(path, json={"state": {"type": state}}).status_code
+
+
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    print(collections.Counter(code for codes in pool.map(lambda n: list(write(n)), range(8)) for code in codes))
+"""
+    assert client(code, services.up("prefect", EMBEDDED)) == "Counter({201: 288})"
+
+
 def test_it_survives_the_command_that_started_it(services: Supervisor) -> None:
     code = (
         "import os, sys; from pathlib import Path; from labs.services import Supervisor\n"
@@ -235,6 +285,19 @@ def test_a_stale_record_ends_nobody(services: Supervisor) -> None:
         services.down("redis")
         assert innocent.poll() is None
         innocent.kill()
+
+
+def test_a_service_that_is_only_busy_is_not_ended(services: Supervisor) -> None:
+    before = running(services.up("redis"))
+    mine = [process for process in of_token(before.token) if process.pid != before.keeper]
+    for process in mine:
+        process.suspend()
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(services.up, "redis")
+        time.sleep(3)  # longer than one question waits
+        for process in mine:
+            process.resume()
+        assert running(asked.result()) == before
 
 
 def test_many_at_once_start_one(services: Supervisor) -> None:

@@ -88,6 +88,9 @@ def _listen(ports: list[int]) -> socket.socket:
     for wanted in (*ports, 0):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections take this over. Servers that are given a descriptor do not set it, and each answer would wait
+        # 40 ms for the asker's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             listener.bind((HERE, wanted))
             listener.listen(128)

@@ -169,7 +169,7 @@ _KINDS = (
         "aws",
         "the AWS API",
         4566,
-        {EMBEDDED: Tier("programs.aws_api", answers.get("/moto-api/data.json"), _aws, keeps=False)},
+        {EMBEDDED: Tier("programs.aws_api", answers.get("/labs/v1/ready"), _aws, keeps=False)},
     ),
     Kind(
         "kubernetes",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -102,8 +102,8 @@ class Supervisor:
         try:
             with home.alone():
                 now = self.standing(name)
-                if now.running is not None and now.answers:
-                    return now
+                if now.running is not None and (now.answers or self._answers_in_time(now, progress)):
+                    return replace(now, answers=True)
                 if now.running is not None:
                     self._end(home, now.running)
                 self._clear(home)
@@ -164,6 +164,18 @@ class Supervisor:
         if left := home.running():
             self._end(home, left)
         raise _did_not_start(kind, home, f"it does not answer after {tier.ready_seconds:.0f} s")
+
+    def _answers_in_time(self, now: Standing, progress: Progress) -> bool:
+        """Whether a service that runs and did not answer comes round: it may just be busy with others."""
+        assert now.running is not None
+        tier, spot = now.kind.tiers[now.running.tier], Spot(now.running.port, now.home.data)
+        began = time.monotonic()
+        while now.home.running() == now.running and time.monotonic() - began < tier.ready_seconds:
+            progress(f"{now.kind.title}: runs, no answer for {time.monotonic() - began:.0f} s")
+            if tier.answers(spot):
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
 
     def _keeper(self, kind: Kind, tier_name: str, home: Home, needs: list[Standing]) -> Keeper:
         ports = (home.last_port, kind.port) if self.usual_ports else (home.last_port,)

@@ -1,25 +1,25 @@
-"""The embedded AWS API: moto, with IAM enforced from the first call. It keeps everything in memory.
+"""The embedded AWS API: moto behind a guard that enforces IAM from the first call. It keeps everything in memory.
 
 One user exists when it starts: `course-admin`, who may do everything, like the first user of a new account. Its keys
-stand in DATA/credentials.json. What moto gets wrong about IAM: docs/services.md.
+stand in DATA/credentials.json. DATA/control holds the password of moto's own pages, for checks.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import secrets
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from labs.services.programs.aws_refusals import Refusing
+from labs.services.aws import alarm_calls, budgets
+from labs.services.aws.callers import ACCOUNT
+from labs.services.aws.guard import Application, Guard
 from labs.workspace import write_whole
 
 ADMIN = "course-admin"
-ACCOUNT = "123456789012"
 MAY_DO_ALL = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
@@ -27,9 +27,6 @@ MAY_DO_ALL = {
 
 
 def main(argv: list[str]) -> int:
-    os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = (
-        "0"  # moto reads it when it is imported: every call is judged
-    )
     listener, data = socket.socket(fileno=int(argv[0])), Path(argv[1])
     host, port = listener.getsockname()[:2]
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -37,9 +34,22 @@ def main(argv: list[str]) -> int:
 
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     write_whole(data / "credentials.json", json.dumps(first_user()))
-    application = Refusing(DomainDispatcherApplication(create_backend_app))
+    control = secrets.token_urlsafe(24)
+    write_whole(data / "control", control)
+    moto_judges_no_more()
+    alarm_calls.complete_moto()
+    budgets.complete_moto()
+    application = Guard(cast(Application, DomainDispatcherApplication(create_backend_app)), control)
     make_server(host, port, application, threaded=True, fd=listener.fileno()).serve_forever()
     return 0
+
+
+def moto_judges_no_more() -> None:
+    """moto asks bucket policies even where its authorisation is off, and reads them wrongly. The guard did it."""
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
+
+    setattr(FakeBucket, "get_permission", lambda *_: PermissionResult.PERMITTED)  # noqa: B010
 
 
 def first_user() -> dict[str, str]:

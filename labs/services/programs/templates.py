@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 SHELF = Path(sys.prefix) / "share" / "labs-databases"
+MADE = 2  # raise it when a `make` puts something else into its database
 
 
 def lay_out(library: str, target: Path, make: Callable[[Path], None]) -> None:
@@ -24,7 +25,7 @@ def lay_out(library: str, target: Path, make: Callable[[Path], None]) -> None:
     if target.exists():
         _must_be_whole(target)
         return
-    template = SHELF / f"{library}-{importlib.metadata.version(library)}.db"
+    template = SHELF / f"{library}-{importlib.metadata.version(library)}-{MADE}.db"
     if not template.is_file():
         _shelve(template, make)
     with contextlib.suppress(OSError):
