@@ -1,0 +1,1 @@
+"""Many submissions: found, graded, kept and reported. `labs grade` is its command."""

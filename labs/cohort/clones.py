@@ -1,0 +1,108 @@
+"""A cohort as a list of git addresses: CSV with the columns `learner`, `url`, and, if you like, `name` and `at`.
+
+Git runs with the network protocols that are meant for this and nothing of the repository's own: no hooks, no
+submodules, no large-file downloads, no questions for passwords.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from labs.cohort.archives import printable
+from labs.cohort.late import moment
+from labs.cohort.submissions import Submission, slug
+from labs.errors import LabsError
+
+SECONDS, AT_ONCE = 300, 8
+PROTOCOLS = "https:ssh:git:file"
+WITHOUT = ("-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=true", "-c", "submodule.recurse=false")
+
+
+def read_list(path: Path, folder: Path) -> list[tuple[Submission, str]]:
+    """(where each learner's clone will be, its address).
+
+    Raises:
+        LabsError: a column is missing, a learner is there twice, or an address is none for git.
+    """
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LabsError(f"{path}: cannot be read ({error}).", "Give a CSV with learner,url.") from error
+    found: dict[str, tuple[Submission, str]] = {}
+    for number, row in enumerate(rows, 2):
+        who, url = (row.get("learner") or "").strip(), (row.get("url") or "").strip()
+        at: datetime | None = moment(row["at"]) if (row.get("at") or "").strip() else None
+        if not who or not url or url.startswith("-") or "::" in url:
+            raise LabsError(
+                f"{path}, line {number}: no learner and address ({printable(who)!r}, {printable(url)!r}).",
+                "Give a CSV with learner,url; an address like https://… or git@….",
+            )
+        learner = slug(who)
+        if learner in found:
+            raise LabsError(f"{path}, line {number}: {learner} is there twice.", "Leave one of the two out.")
+        found[learner] = (
+            Submission(learner, folder / learner, name=(row.get("name") or who).strip(), at=at),
+            url,
+        )
+    if not found:
+        raise LabsError(f"{path}: nothing to clone.", "Give a CSV with learner,url.")
+    return list(found.values())
+
+
+def clone(listed: list[tuple[Submission, str]]) -> list[Submission]:
+    """Clone each. One that fails is a note on its submission."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="clone") as pool:
+        return list(pool.map(_one, *zip(*listed, strict=True)))
+
+
+def _one(submission: Submission, url: str) -> Submission:
+    """A new clone beside the old one takes its place when it is whole."""
+    folder = submission.folder
+    new = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.parent.mkdir(parents=True, exist_ok=True)
+    options = ("--quiet", "--depth=1", "--template=", "--no-recurse-submodules")
+    wrong = _git(*WITHOUT, "clone", *options, "--", url, str(new))
+    if wrong:
+        return replace(submission, error=f"cannot be cloned: {wrong}")
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+    return submission
+
+
+def _git(*words: str) -> str:
+    """What git complained about; nothing if all is well."""
+    env = {
+        **os.environ,
+        "GIT_ALLOW_PROTOCOL": PROTOCOLS,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
+    try:
+        ended = subprocess.run(
+            ["git", *words],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"git took longer than {SECONDS} s"
+    except OSError as error:
+        raise LabsError(
+            f"git cannot be started ({error.strerror}).", "Install git, then grade again."
+        ) from error
+    if ended.returncode == 0:
+        return ""
+    words_of_git = printable(ended.stderr.decode("utf-8", "replace").strip())
+    return words_of_git[-300:] or f"git ended with {ended.returncode}"

@@ -1,0 +1,215 @@
+"""Many machines: a cohort's gradings go through a shared queue and a Prefect work pool, and come back.
+
+Some entries of the queue make one flow run. A worker may die, come late, or do what another has done: entries without a
+result are asked for again when their flow run has ended, or when nobody has been heard of for a while; a result is
+written once. Killed at any time and started again, this finds in the queue what was graded meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from labs.cohort.queue import Answer, Queue, name_of
+from labs.cohort.run import Job, broken
+from labs.cohort.store import Store
+from labs.errors import LabsError
+from labs.results import LabResult
+
+AT_ONCE = 8  # entries of one flow run: they share a warm grader
+RUNS = 200  # flow runs that wait or run at a time
+ATTEMPTS = 4
+SILENCE_SECONDS = float(os.environ.get("LABS_SILENCE_SECONDS", "60"))
+LOOK_SECONDS = 1.0
+
+
+class Pool(Protocol):
+    """Where flow runs go."""
+
+    def start(self, names: Sequence[str]) -> UUID: ...
+
+    def states(self, runs: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
+        """By flow run: `waiting`, `running` or `ended`; and what went wrong with one that has ended, if anything."""
+        ...
+
+    def cancel(self, run: UUID) -> None: ...
+
+
+@dataclass
+class Asked:
+    """One flow run, and what it is to grade. `heard` is when something of it was last seen to move."""
+
+    jobs: list[Job]
+    heard: float
+    beats: int = -1
+
+
+class Farm:
+    """Grades through `pool` until every job has a result in `store`."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        pool: Pool,
+        store: Store,
+        done: Callable[[Job, LabResult], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.queue, self.pool, self.store, self.done, self.say = queue, pool, store, done, say
+        self.asked: dict[UUID, Asked] = {}
+        self.attempts: dict[str, int] = {}
+
+    def grade(self, jobs: Sequence[Job]) -> None:
+        waiting = _parts(jobs)
+        try:
+            while self._ask(waiting) or self.asked:
+                self._look()
+                time.sleep(LOOK_SECONDS)
+        finally:
+            for run in self.asked:
+                self.pool.cancel(run)
+
+    def _ask(self, waiting: Iterator[list[Job]]) -> bool:
+        """Fill up the pool; whether anything was asked for."""
+        before = len(self.asked)
+        while len(self.asked) < RUNS and (some := next(waiting, None)):
+            for job in some:
+                self.queue.put(job.task, job.seed, job.folder)
+            self._start(self._take(some))
+        return len(self.asked) > before
+
+    def _start(self, jobs: list[Job]) -> None:
+        if jobs:
+            names = [name_of(job.task) for job in jobs]
+            for name in names:
+                self.attempts[name] = self.attempts.get(name, 0) + 1
+            self.asked[self.pool.start(names)] = Asked(jobs, time.monotonic())
+
+    def _look(self) -> None:
+        states = self.pool.states(list(self.asked))
+        for run, asked in list(self.asked.items()):
+            # Asked in this order: a run that had ended by then has written everything that it ever will.
+            word, trouble = states.get(run, ("ended", "Prefect knows nothing of it"))
+            ended = word == "ended"
+            count = len(asked.jobs)
+            beats, asked.jobs = self._take_and_count(asked.jobs)
+            if beats != asked.beats or len(asked.jobs) < count or word == "waiting":
+                asked.beats, asked.heard = beats, time.monotonic()
+            silent = time.monotonic() - asked.heard > SILENCE_SECONDS
+            if not asked.jobs:
+                del self.asked[run]
+            elif ended or silent:
+                del self.asked[run]
+                if not ended:
+                    trouble = f"nothing was heard of it for {SILENCE_SECONDS:g} s"
+                    self.pool.cancel(run)
+                self.say(f"A worker left {len(asked.jobs)} gradings undone ({trouble})")
+                self._start(self._give_up(asked.jobs))
+
+    def _take(self, jobs: list[Job]) -> list[Job]:
+        return self._take_and_count(jobs)[1]
+
+    def _take_and_count(self, jobs: list[Job]) -> tuple[int, list[Job]]:
+        """Keep what is graded by now; the sum of all beats, and the jobs that are left."""
+        found, left = self.queue.look([name_of(job.task) for job in jobs]), []
+        for job in jobs:
+            answer = found.get(name_of(job.task), Answer(0, None, ""))
+            if answer.result is None:
+                left.append(job)
+            else:
+                self._keep(job, answer.result, answer.finished_at)
+        return sum(answer.beats for answer in found.values()), left
+
+    def _give_up(self, jobs: list[Job]) -> list[Job]:
+        """The jobs that are worth another attempt; the others are our fault."""
+        again = [job for job in jobs if self.attempts[name_of(job.task)] < ATTEMPTS]
+        for job in jobs:
+            if job not in again:
+                words = f"{ATTEMPTS} workers ended, or fell silent, before it was graded; see their logs in Prefect"
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                self._keep(job, broken(job.lab, job.seed, words), now)
+        return again
+
+    def _keep(self, job: Job, result: LabResult, finished_at: str) -> None:
+        self.store.keep(job.task, result, finished_at)
+        self.done(job, result)
+
+
+class PrefectPool:
+    """A work pool of the Prefect server that PREFECT_API_URL names.
+
+    Raises:
+        LabsError: there is no such server, or no such pool.
+    """
+
+    def __init__(self, name: str, tier: str, least: str) -> None:
+        from prefect.client.orchestration import get_client
+        from prefect.exceptions import ObjectNotFound
+        from prefect.types.entrypoint import EntrypointType
+
+        from labs.cohort.flow import grade_entries
+
+        self.given = {"tier": tier, "least": least}
+        self.client: Any = get_client(sync_client=True).__enter__()
+        try:
+            self.client.read_work_pool(name)
+        except ObjectNotFound as error:
+            raise LabsError(
+                f"--pool {name}: Prefect has no such work pool.",
+                f"Make it: prefect work-pool create {name} --type process",
+            ) from error
+        except Exception as error:
+            raise LabsError(
+                f"Prefect does not answer ({type(error).__name__}: {error}).",
+                "Set PREFECT_API_URL to its address.",
+            ) from error
+        made: Any = grade_entries.to_deployment(
+            name, work_pool_name=name, entrypoint_type=EntrypointType.MODULE_PATH
+        )
+        self.deployment = made.apply()
+
+    def start(self, names: Sequence[str]) -> UUID:
+        run = self.client.create_flow_run_from_deployment(
+            self.deployment, parameters={"names": list(names), **self.given}
+        )
+        return UUID(str(run.id))
+
+    def states(self, runs: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
+        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+        found: dict[UUID, tuple[str, str]] = {}
+        for start in range(0, len(runs), 200):
+            some = FlowRunFilter(id=FlowRunFilterId(any_=list(runs[start : start + 200])))
+            for run in self.client.read_flow_runs(flow_run_filter=some, limit=200):
+                found[run.id] = (_word(run.state), (run.state and run.state.message) or "it ended")
+        return found
+
+    def cancel(self, run: UUID) -> None:
+        from prefect.states import Cancelled
+
+        self.client.set_flow_run_state(
+            run, Cancelled(message="labs grade no longer waits for it"), force=True
+        )
+
+
+def _word(state: Any) -> str:
+    if state is None or state.is_scheduled() or state.is_pending():
+        return "waiting"
+    return "ended" if state.is_final() else "running"
+
+
+def _parts(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """Jobs of one lab together, a few at a time."""
+    some: list[Job] = []
+    for job in jobs:
+        if some and (len(some) == AT_ONCE or some[0].lab is not job.lab):
+            yield some
+            some = []
+        some.append(job)
+    if some:
+        yield some

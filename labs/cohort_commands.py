@@ -1,0 +1,258 @@
+"""The commands of `labs` for instructors, as Typer reads them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labs.commands import Teaching
+from labs.desk import Desk, shown, sit_down
+from labs.errors import LabsError
+from labs.machine import EMBEDDED, cores, known
+from labs.results import RUNGS
+
+if TYPE_CHECKING:
+    from labs.cohort.desk import Graded, Order
+    from labs.cohort.run import Estimate, Job
+    from labs.results import LabResult
+
+EVERY_SECONDS = 5.0
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(cls=Teaching)(grade)
+    app.command(cls=Teaching)(release)
+
+
+def grade(
+    submissions: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SUBMISSIONS",
+            help="A folder with one entry for each learner, an archive of it, or a CSV of git addresses.",
+            show_default=False,
+        ),
+    ],
+    lab: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lab", metavar="LAB|STAGE", help="What to grade; may be given again. Without: every lab."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where everything is written.")] = Path(
+        "grades"
+    ),
+    hidden: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Your own checks: FOLDER/LAB/test_*.py.", show_default=False),
+    ] = None,
+    seed_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="TOML: `a_lab = 4711`; data that nobody has seen.", show_default=False
+        ),
+    ] = None,
+    due: Annotated[
+        str, typer.Option(metavar="TIME", help="2026-11-30T23:59+05:30; later is late.", show_default=False)
+    ] = "",
+    late_percent: Annotated[
+        float, typer.Option(metavar="N", help="What each begun day costs, in percent.")
+    ] = 0.0,
+    grace: Annotated[str, typer.Option(metavar="TIME", help="90m, 2h, 1d: not late yet.")] = "0m",
+    late_days: Annotated[
+        int | None, typer.Option(metavar="N", help="After so many days nothing is left.", show_default=False)
+    ] = None,
+    rubric: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="rubric.md: criteria that a person marks.", show_default=False),
+    ] = None,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--again", metavar="LEARNER|LAB", help="Drop earlier results of this; may be given again."
+        ),
+    ] = None,
+    since: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Leave what was handed in before as it is.", show_default=False),
+    ] = "",
+    repeat: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Grade each N times and name what is flaky.")
+    ] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Gradings at a time; one per core.", show_default=False),
+    ] = None,
+    pool: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Grade on the machines of this Prefect work pool; docs/instructors.md.",
+            show_default=False,
+        ),
+    ] = "",
+    tier: Annotated[
+        str, typer.Option(metavar="TIER", help="embedded, or local: with the real things.")
+    ] = EMBEDDED,
+    isolation: Annotated[
+        str, typer.Option(metavar="RUNG", help=f"The least that you accept: {', '.join(RUNGS)}.")
+    ] = "locked",
+) -> None:
+    """For instructors: grade a cohort of strangers' work.
+
+    Stopped or killed at any time, the same command goes on and ends with the same gradebook.
+
+    \b
+    Examples:
+      labs grade submissions/ --lab A_LAB
+      labs grade export.zip --lab A_STAGE --due 2026-11-30T23:59+05:30 --late-percent 10
+      labs grade cohort.csv --hidden private/ --seed-file seeds.toml
+      labs grade submissions/ --again A_LAB      # after a check was mended
+    """
+    from labs.cohort.desk import Order, grade_cohort, read_seeds
+    from labs.cohort.late import LatePolicy, duration, moment
+
+    if isolation not in RUNGS:
+        raise LabsError(f"--isolation {isolation}: no such rung.", f"There are: {', '.join(RUNGS)}.")
+    if hidden and not hidden.is_dir():
+        raise LabsError(
+            f"--hidden {hidden}: no such folder.", "It holds a folder with test_*.py for each lab."
+        )
+    if (late_percent or late_days is not None) and not due:
+        raise LabsError("Nothing can be late without --due.", "Add it: --due 2026-11-30T23:59+05:30")
+    with sit_down() as desk:
+        chosen = desk.catalog.select(tuple(lab)) if lab else desk.catalog.labs
+        order = Order(
+            source=submissions,
+            out=out,
+            labs=chosen,
+            tier=known(tier),
+            workers=workers or cores(),
+            repeat=repeat,
+            seeds=read_seeds(seed_file, desk.catalog.labs) if seed_file else {},
+            hidden=hidden,
+            least=isolation,
+            policy=LatePolicy(moment(due), late_percent, duration(grace), late_days) if due else None,
+            since=moment(since) if since else None,
+            again=tuple(again or ()),
+            rubric=rubric,
+            pool=pool,
+        )
+        try:
+            with _screen(desk) as screen:
+                graded = grade_cohort(desk.catalog, order, screen)
+        except KeyboardInterrupt:
+            desk.err.print("What was graded is kept. The same command goes on from here.")
+            raise
+        raise typer.Exit(_say(desk, order, graded))
+
+
+def release(
+    target: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where it goes; a new folder.")],
+) -> None:
+    """For instructors: write the learners' repository.
+
+    Without answers and without history: one commit, a Codespace, and a workflow for GitHub Classroom.
+
+    \b
+    Example:
+      labs release ../mlops-labs
+    """
+    from labs.release import release as write
+
+    with sit_down() as desk:
+        made = write(desk.catalog, target)
+        said = f"{made.labs} labs, {made.files} files, from commit {made.commit[:12]}"
+        desk.out.print(f"✓ {shown(made.folder)}: {said}", soft_wrap=True)
+        desk.out.print(f"  next  cd {shown(made.folder)} && make start", soft_wrap=True)
+
+
+def _say(desk: Desk, order: Order, graded: Graded) -> int:
+    """The summary; the exit status: 0, or 4 if something of ours broke."""
+    read = [mark for mark in graded.marks if mark.error]
+    learners = len({mark.learner for mark in graded.marks})
+    desk.out.print(f"{learners} learners: {graded.done} gradings done now, {graded.kept} kept from before.")
+    for mark in read[:10]:
+        desk.out.print(f"✗ {mark.learner}: {mark.error}", soft_wrap=True)
+    if len(read) > 10:
+        desk.out.print(f"✗ … and {len(read) - 10} more that could not be read; labs.csv names them")
+    if graded.our_fault:
+        desk.out.print(
+            f"! {graded.our_fault} gradings broke by our fault; labs.csv names them, --again repeats them"
+        )
+    for words, name in (("gradebook", "gradebook.csv"), ("cohort", "cohort.html"), ("reports", "learners/")):
+        desk.out.print(f"  {words:<10} {shown(order.out / name)}", soft_wrap=True)
+    return 4 if graded.our_fault else 0
+
+
+def _screen(desk: Desk) -> Any:
+    return _Bar(desk) if desk.err.is_terminal and not desk.err.is_dumb_terminal else _Lines(desk)
+
+
+class _Lines:
+    """A line now and then."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk, self.last, self.total = desk, time.monotonic(), 0
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def say(self, words: str) -> None:
+        self.desk.err.print(f"{words} …")
+
+    def begin(self, total: int, kept: int) -> None:
+        self.total = total
+        self.desk.err.print(f"{total} gradings to do, {kept} kept from before")
+
+    def graded(self, job: Job, result: LabResult, estimate: Estimate) -> None:
+        if time.monotonic() - self.last >= EVERY_SECONDS or estimate.done == self.total:
+            self.last = time.monotonic()
+            self.desk.err.print(f"{estimate.done} of {self.total}, {left(estimate)}")
+
+
+class _Bar(_Lines):
+    """A bar on a terminal."""
+
+    def __enter__(self) -> _Bar:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
+        self.progress = Progress(*columns, console=self.desk.err, transient=True)
+        self.progress.__enter__()
+        self.task = self.progress.add_task("", total=None, left="")
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.progress.__exit__(*error)
+
+    def say(self, words: str) -> None:
+        self.progress.update(self.task, description=words)
+
+    def begin(self, total: int, kept: int) -> None:
+        self.progress.update(self.task, total=total, left=f"{kept} kept from before" if kept else "")
+
+    def graded(self, job: Job, result: LabResult, estimate: Estimate) -> None:
+        words = f"{job.task.learner}, {job.lab.slug}"
+        self.progress.update(self.task, completed=estimate.done, description=words, left=left(estimate))
+
+
+def left(estimate: Estimate) -> str:
+    """`about 4 min left`."""
+    seconds = estimate.seconds_left
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"about {seconds:.0f} s left"
+    return f"about {seconds / 60:.0f} min left" if seconds < 5400 else f"about {seconds / 3600:.1f} h left"

@@ -1,0 +1,6 @@
+"""Floods its output."""
+
+
+def add(a, b):
+    while True:
+        print("x" * 10_000)

@@ -1,0 +1,7 @@
+"""Is a circle."""
+
+
+def add(a, b):
+    x = {}
+    x["x"] = x
+    return x

@@ -1,0 +1,5 @@
+"""Is no number."""
+
+
+def add(a, b):
+    return float("nan")

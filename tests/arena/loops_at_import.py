@@ -1,0 +1,4 @@
+"""Loops at import."""
+
+while True:
+    pass

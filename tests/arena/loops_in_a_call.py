@@ -1,0 +1,6 @@
+"""Loops in a call."""
+
+
+def add(a, b):
+    while True:
+        pass

@@ -1,0 +1,5 @@
+"""Reads another submission."""
+
+
+def attack():
+    return open("@OTHER@").read()

@@ -1,0 +1,7 @@
+"""Reads the check."""
+
+
+def attack():
+    import glob
+
+    return [open(f).read() for f in glob.glob("@CHECK@*")][0]

@@ -1,0 +1,5 @@
+"""Reads the solution."""
+
+
+def attack():
+    return open("@SOLUTION@").read()

@@ -1,0 +1,5 @@
+"""Writes outside."""
+
+
+def attack():
+    return open("@OUTSIDE@", "w").write("was here")

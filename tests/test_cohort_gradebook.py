@@ -1,0 +1,118 @@
+"""Marks as tables and as other programs read them; and what being late costs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from labs.cohort import exports, gradebook
+from labs.cohort.gradebook import Mark
+from labs.cohort.late import IN_TIME, UNKNOWN, Lateness, LatePolicy, duration, moment
+from labs.errors import LabsError
+from labs.results import CheckResult, Finding, LabResult, State
+
+CHECKS = (
+    CheckResult("starts", "starts", 2, State.PASSED, seconds=0.5),
+    CheckResult(
+        "refuses", "refuses nonsense", 3, State.FAILED, Finding("POST /", "422", "500", "Look at the model.")
+    ),
+    CheckResult("drains", "drains", 5, State.COULD_NOT_CHECK, because='needs "refuses"'),
+)
+RESULT = LabResult("a_lab", 7, CHECKS, seconds=2.0)
+ASHA = Mark("asha", "Asha Rao", "a_lab", 10, RESULT, graded_at="2026-11-08T06:30:00+00:00")
+RAVI = Mark("ravi", "=cmd|' /C calc'!A0", "a_lab", 10, None, error="ravi.zip: cannot be unpacked.")
+MEENA = Mark("meena", "", "another", 10, RESULT, late=Lateness(2, 20.0), person={"style": 4.5})
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_three_tables(tmp_path: Path) -> None:
+    written = gradebook.write(tmp_path, [ASHA, RAVI, MEENA])
+    assert sorted(path.name for path in written) == sorted(
+        f"{name}.{kind}" for name in ("gradebook", "labs", "checks") for kind in ("csv", "parquet")
+    )
+    book = {row["learner"]: row for row in read(tmp_path / "gradebook.csv")}
+    assert (book["asha"]["a_lab"], book["asha"]["total"], book["asha"]["possible"]) == ("2.0", "2.0", "10")
+    assert (book["meena"]["another"], book["meena"]["another_person_style"]) == ("1.6", "4.5")
+    labs = {row["learner"]: row for row in read(tmp_path / "labs.csv")}
+    assert (labs["asha"]["state"], labs["asha"]["could_not_check"]) == ("failed", "1")
+    assert (labs["ravi"]["state"], labs["ravi"]["earned"]) == ("unreadable", "0")
+    assert (labs["meena"]["earned"], labs["meena"]["late_days"], labs["meena"]["after_lateness"]) == (
+        "2",
+        "2",
+        "1.6",
+    )
+    checks = read(tmp_path / "checks.csv")
+    assert [(row["learner"], row["check"], row["earned"]) for row in checks[:3]] == [
+        ("asha", "starts", "2"), ("asha", "refuses", "0"), ("asha", "drains", "0"),
+    ]  # fmt: skip
+    for name in ("gradebook", "labs", "checks"):
+        frame = pd.read_parquet(tmp_path / f"{name}.parquet")
+        assert len(frame) == len(read(tmp_path / f"{name}.csv"))
+
+
+def test_a_spreadsheet_runs_nothing(tmp_path: Path) -> None:
+    gradebook.write(tmp_path, [RAVI])
+    for name in ("gradebook", "labs"):
+        assert read(tmp_path / f"{name}.csv")[0]["name"].startswith("'=")
+
+
+def test_exports(tmp_path: Path) -> None:
+    assert ASHA.result is not None
+    checks = tuple(replace(check, hidden=check.name == "refuses") for check in ASHA.result.checks)
+    hidden = replace(ASHA.result, checks=checks)
+    written = exports.write(tmp_path, [replace(ASHA, result=hidden), RAVI])
+    assert len(written) == 5
+    results = json.loads((tmp_path / "gradescope" / "asha" / "a_lab" / "results.json").read_text())
+    assert results["score"] == 2
+    assert [(test["score"], test["max_score"]) for test in results["tests"]] == [(2, 2), (0, 3), (0, 5)]
+    assert "refuses" not in json.dumps(results["tests"][1])
+    assert "500" not in json.dumps(results)
+    report = json.loads((tmp_path / "classroom" / "asha" / "a_lab.json").read_text())
+    assert (report["status"], [test["status"] for test in report["tests"]]) == (
+        "fail",
+        ["pass", "fail", "fail"],
+    )
+    assert [row["Grade"] for row in read(tmp_path / "lms" / "a_lab.csv")] == ["2.0", "0.0"]
+    unreadable = json.loads((tmp_path / "gradescope" / "ravi" / "a_lab" / "results.json").read_text())
+    assert unreadable["output"] == "ravi.zip: cannot be unpacked."
+
+
+DUE = moment("2026-11-30T23:59+05:30")
+
+
+def test_what_being_late_costs() -> None:
+    policy = LatePolicy(DUE, per_day=10, grace=duration("1h"), most_days=3)
+
+    def at(**late: int) -> Lateness:
+        return policy.judge(DUE + timedelta(**late))
+
+    assert at() == at(minutes=60) == IN_TIME
+    assert at(minutes=61) == Lateness(1, 10)
+    assert at(hours=24) == Lateness(1, 10)
+    assert at(hours=25) == Lateness(2, 20)
+    assert at(days=3) == Lateness(3, 30)
+    assert at(days=3, minutes=1).percent == 100
+    assert policy.judge(None) == UNKNOWN
+    assert policy.judge(None, marked_late=True) == Lateness(1, 10)
+    assert Lateness(2, 20).of(7) == 5.6
+
+
+def test_times_need_a_zone() -> None:
+    assert moment("2026-11-30T18:29:00Z") == DUE
+    for wrong in ("tomorrow", "2026-11-30T23:59"):
+        with pytest.raises(LabsError):
+            moment(wrong)
+    assert duration("90m") == timedelta(minutes=90)
+    with pytest.raises(LabsError):
+        duration("soon")
+    assert isinstance(DUE, datetime)

@@ -1,0 +1,99 @@
+"""Work that looks alike is pointed out, whatever was renamed; work that is alike because of the task is not."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from labs.cohort.similar import K_GRAM, WINDOW, pairs, tokens, winnow
+
+BEGINNINGS = [
+    "total = ",
+    "if not total: total = ",
+    "total += ",
+    "for a in range(b): total -= ",
+    "while b: b = ",
+]
+OPERATORS = ["+", "-", "*", "/", "%", "//", "**", "&", "|", "^", "<", ">", "=="]
+
+
+def program(seed: int, lines: int = 60) -> str:
+    """A program of its own: loops, branches and sums, drawn by chance."""
+    draws = random.Random(seed)
+    text = ["def work(a, b):", "    total = 0"]
+    for _ in range(lines):
+        names = [draws.choice(["a", "b", "total"]) for _ in range(draws.randint(2, 5))]
+        sums = names[0] + "".join(f" {draws.choice(OPERATORS)} {name}" for name in names[1:])
+        start = draws.choice(
+            [
+                "total = ",
+                "if not total: total = ",
+                "total += ",
+                "for a in range(b): total -= ",
+                "while b: b = ",
+            ]
+        )
+        text.append(f"    {start}{sums}")
+    return "\n".join([*text, "    return total", ""])
+
+
+def renamed(text: str) -> str:
+    text = (
+        text.replace("total", "result")
+        .replace("work", "solve")
+        .replace(" a", " first")
+        .replace("(a", "(first")
+    )
+    return "# my own work\n\n" + text.replace("\n", "\n\n").replace("    ", "  ")
+
+
+def cohort(tmp_path: Path, **works: str) -> dict[str, Path]:
+    folders = {}
+    for learner, text in works.items():
+        folders[learner] = tmp_path / learner
+        folders[learner].mkdir()
+        (folders[learner] / "app.py").write_text(text)
+    return folders
+
+
+def test_a_renamed_copy_is_found_and_strangers_are_not(tmp_path: Path) -> None:
+    own = {f"learner{n}": program(n) for n in range(12)}
+    works = cohort(tmp_path, **own, copy=renamed(program(3)))
+    [pair] = pairs("a_lab", works)
+    assert {pair.one, pair.other} == {"copy", "learner3"}
+    assert pair.share > 0.9
+    assert pair.files == (("app.py", "app.py"),)
+
+
+def test_half_a_copy_is_found(tmp_path: Path) -> None:
+    own = {f"learner{n}": program(n) for n in range(12)}
+    half = program(3).splitlines()[:40] + program(99).splitlines()[:25]
+    found = pairs("a_lab", cohort(tmp_path, **own, half="\n".join(half)), least_share=0.3)
+    assert [{pair.one, pair.other} for pair in found] == [{"half", "learner3"}]
+
+
+def test_what_the_starter_gives_does_not_count(tmp_path: Path) -> None:
+    given = program(1000)
+    starter = cohort(tmp_path / "s", starter=given) if (tmp_path / "s").mkdir() is None else {}
+    works = cohort(tmp_path, **{f"learner{n}": given + program(n) for n in range(6)})
+    assert pairs("a_lab", works, given=starter.values()) == []
+
+
+def test_what_nearly_all_share_does_not_count(tmp_path: Path) -> None:
+    idiom = program(2000, lines=30)
+    works = cohort(tmp_path, **{f"learner{n}": idiom + program(n, lines=20) for n in range(12)})
+    assert pairs("a_lab", works) == []
+
+
+def test_a_match_of_k_plus_window_tokens_is_always_found() -> None:
+    """The paper's guarantee."""
+    draws = random.Random(5)
+    shared = [str(draws.random()) for _ in range(K_GRAM + WINDOW - 1)]
+    for _ in range(50):
+        one, other = ([str(draws.random()) for _ in range(draws.randint(20, 60))] for _ in range(2))
+        assert winnow(one + shared + other) & winnow(other + shared + one)
+
+
+def test_what_is_no_python_is_read_as_words() -> None:
+    assert list(tokens("def (:\n  x = 'a\n")) == ["def", "(", ":", "x", "=", "'", "a"]
+    assert list(tokens("FROM python:3.11 # base\n", python=False)) == ["FROM", "python", ":", "N", ".", "N"]
