@@ -1,34 +1,74 @@
-"""`labs verify`, lab by lab: every lab of this checkout shows what docs/lab-anatomy.md demands."""
+"""`labs verify`, lab by lab: every lab of this checkout shows what docs/lab-anatomy.md demands.
+
+A lab that talks to services is looked at once more with the real programs: right answers pass there as well, and what
+only a real program shows is shown. All mistakes at that tier, as long again: `labs verify LAB --tier local`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from labs import catalog as catalogs
 from labs import verify
+from labs.catalog import Lab
 from labs.errors import LabsError
 from labs.grading import Grader
-from labs.machine import EMBEDDED
+from labs.grading.services import ours
+from labs.machine import EMBEDDED, LOCAL
+from labs.services.kinds import KINDS
 
 MALFORMED: dict[Path, LabsError] = {}
 COURSE = catalogs.load(catalogs.ROOT, MALFORMED)
 
 
+WITH_SERVICES = tuple(lab for lab in COURSE.labs if lab.services)
+
+
 @pytest.fixture(scope="session")
 def grader() -> Iterator[Grader]:
     """One warm parent for all labs."""
-    warm = tuple(dict.fromkeys(name for lab in COURSE.labs for name in lab.warm))
-    with Grader(COURSE.root, warm=warm, tier=EMBEDDED) as grader:
+    with Grader(COURSE.root, warm=warm(COURSE.labs), tier=EMBEDDED) as grader:
         yield grader
+
+
+@pytest.fixture(scope="session")
+def local_grader() -> Iterator[Grader]:
+    """Another one, whose services are real redis-server, PostgreSQL and the like."""
+    with Grader(COURSE.root, warm=warm(WITH_SERVICES), tier=LOCAL) as grader:
+        yield grader
+
+
+def warm(labs: Iterable[Lab]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for lab in labs for name in lab.warm))
 
 
 @pytest.mark.parametrize("slug", [lab.slug for lab in COURSE.labs])
 def test_lab(slug: str, grader: Grader) -> None:
-    labs = (COURSE.lab(slug),)
-    [verdict] = verify.verify(COURSE, labs, grader, verify.Report(), fresh=verify.in_ci())
+    show(slug, grader, EMBEDDED)
+
+
+@pytest.mark.parametrize("slug", [lab.slug for lab in WITH_SERVICES])
+def test_lab_with_the_real_services(slug: str, request: pytest.FixtureRequest) -> None:
+    for name in COURSE.lab(slug).services:
+        local = KINDS[name].tiers.get(LOCAL)
+        if not local or not ours(KINDS[name], LOCAL) or local.here:  # a check never uses somebody's own cluster
+            continue
+        if not os.environ.get("LABS_TEST_REAL"):
+            pytest.skip(f"not on this machine: {local.get_it}")
+        pytest.fail(f"LABS_TEST_REAL is set, and {name} is not there: {local.get_it}")
+    show(slug, request.getfixturevalue("local_grader"), LOCAL)
+
+
+def show(slug: str, grader: Grader, tier: str) -> None:
+    labs, second = (COURSE.lab(slug),), tier == LOCAL
+    fresh = verify.in_ci() or second
+    [verdict] = verify.verify(
+        COURSE, labs, grader, verify.Report(), fresh=fresh, tier=tier, second_look=second
+    )
     if not verdict.ok:
         pytest.fail(str(verdict), pytrace=False)
 
