@@ -29,8 +29,9 @@ up: ## real servers in containers; PROFILE=tracking, orchestration, features, mo
 down: ## end what `make up` started; ARGS=--volumes removes its data as well
 	@$(COMPOSE) --profile all down --remove-orphans $(ARGS)
 
+# authors only
 test: environment lint ## lint, then every test and the gate of every lab
-	@.venv/bin/python -m pytest tests
+	@.venv/bin/python -m pytest tests -p xdist -n 2 --dist loadfile --no-loadscope-reorder
 
 test-docker: environment ## docker-compose.yml on a real engine: up, used, down; some minutes
 	@.venv/bin/python -m pytest tests/docker/stack_on_an_engine.py -s
@@ -60,9 +61,10 @@ bench: environment ## every benchmark
 		echo "== $$file"; .venv/bin/python "$$file" || exit 1; \
 	done
 
+# for all
 clean: ## remove .venv, caches and build output; work/ and .labs/ stay
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
-	@find labs tests infra benchmarks stage[0-9]_* -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find labs infra stage[0-9]_* $(wildcard tests benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 environment:
 	@sh infra/bootstrap/environment.sh

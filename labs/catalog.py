@@ -34,7 +34,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Lab:
-    """One lab as its lab.toml states it. `check_seconds` is the wall time that a check of the solution may take."""
+    """One lab as its lab.toml states it. `check_seconds` is the wall time that a check of the solution may take.
+
+    `side_by_side`: checks for each core at a time; more than 1 where they wait more than they compute.
+    """
 
     slug: str
     title: str
@@ -50,6 +53,7 @@ class Lab:
     services: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     check_seconds: float = 15.0
+    side_by_side: int = 1
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -192,6 +196,7 @@ def read_lab(folder: Path) -> Lab:
         warm=_names(path, body, "warm"),
         services=_names(path, body, "services"),
         needs=_names(path, body, "needs"),
+        side_by_side=_positive(path, {"side_by_side": body.get("side_by_side", 1)}, "side_by_side"),
         check_seconds=float(
             _positive(path, {"check_seconds": body.get("check_seconds", 15)}, "check_seconds")
         ),

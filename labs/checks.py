@@ -39,25 +39,37 @@ class Spec:
 
     points: int
     after: tuple[str, ...]
+    when: tuple[str, ...]
     needs: tuple[str, ...]
 
 
+Others = Callable[..., None] | Iterable[Callable[..., None]]
+
+
 def check(
-    *, points: int, after: Callable[..., None] | Iterable[Callable[..., None]] = (), needs: Iterable[str] = ()
+    *, points: int, after: Others = (), when: Others = (), needs: Iterable[str] = ()
 ) -> Callable[[Function], Function]:
-    """Mark a function as a check worth `points`; see docs/lab-anatomy.md."""
+    """Mark a function as a check worth `points`; see docs/lab-anatomy.md.
+
+    Both `after` and `when` name checks that must have passed. What those in `after` left in session fixtures is there;
+    those in `when` may have run beside this process.
+    """
     if points < 1:
         raise ValueError("a check is worth at least one point")
-    before = (after,) if callable(after) else tuple(after)
 
     def mark(function: Function) -> Function:
         if not (function.__doc__ or "").strip():
             raise ValueError(f"{function.__name__}: a check needs a docstring, its first line is the title")
-        names = tuple(other.__name__ for other in before)
-        function.__lab_check__ = Spec(points, names, tuple(needs))  # type: ignore[attr-defined]
+        spec = Spec(points, _names(after), _names(when), tuple(needs))
+        function.__lab_check__ = spec  # type: ignore[attr-defined]
         return function
 
     return mark
+
+
+def _names(others: Others) -> tuple[str, ...]:
+    several = (others,) if callable(others) else tuple(others)
+    return tuple(other.__name__ for other in several)
 
 
 def spec_of(thing: Any) -> Spec | None:

@@ -21,11 +21,13 @@ def main() -> int:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # an old locale gets "?" and no crash
     try:
         from labs import (
+            cohort_commands,
             commands,
             service_commands,
         )  # in here, so that Ctrl-C during the import is Ctrl-C as well
 
         service_commands.add_to(commands.app)
+        cohort_commands.add_to(commands.app)
         commands.app(prog_name="labs")
     except SystemExit as leaving:
         # Typer makes an exit of Ctrl-C; a command that said "stopped" itself exits with 130 without that.

@@ -17,6 +17,7 @@ from labs.grading import Grader
 from labs.grading.canaries import Flight, fly
 from labs.grading.sandbox import SandboxBroken
 from labs.grading.trust import remember
+from labs.machine import cores
 from labs.services import KINDS
 
 if TYPE_CHECKING:
@@ -146,10 +147,12 @@ def _memory() -> Item:
     import psutil
 
     available = psutil.virtual_memory().available // 2**20
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     ok = available >= MEMORY_MB
     return Item(
-        "memory", ok, f"{available:,} MiB free, {cores} cores", "" if ok else "Close other programs first."
+        "memory",
+        ok,
+        f"{available:,} MiB free, {cores()} cores",
+        "" if ok else "Close other programs first.",
     )
 
 

@@ -7,6 +7,7 @@ use it read "could not check" without it. At the embedded tier they always do, s
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -34,6 +35,11 @@ REAL = {
     "prometheus": Real("Prometheus with promtool", ("promtool", "--version")),
     "terraform": Real("Terraform binary", ("terraform", "version")),
 }
+
+
+def cores() -> int:
+    """How many cores this process may use: fewer than the machine has, where somebody has pinned it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def known(tier: str, also: tuple[str, ...] = ()) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ from labs.catalog import Lab
 from labs.desk import Desk, shown
 from labs.errors import LabsError
 from labs.live import watching
+from labs.machine import cores
 from labs.results import LabResult, State
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 TICK_MS = 500
-LANES = min(os.cpu_count() or 1, 4)  # checks at a time
+LANES = min(cores(), 4)  # checks at a time
 
 
 class Session:

@@ -11,6 +11,7 @@ from typing import Any
 from labs.errors import LabsError
 
 SCHEMA_VERSION = 1
+RUNGS = ("open", "separate user", "locked", "sealed")  # of isolation, from none to the best
 
 
 class State(StrEnum):
@@ -43,6 +44,7 @@ class CheckResult:
     """The outcome of one check. `because` says why it could not be checked; `traceback` is ours, not the learner's.
 
     `lacks` names the real thing (a Docker engine, say) without which the check cannot run, if that is the reason.
+    `hidden`: one of an instructor's own checks, of which learners see nothing but the points.
     """
 
     name: str
@@ -55,6 +57,7 @@ class CheckResult:
     output: str = ""
     seconds: float = 0.0
     lacks: str = ""
+    hidden: bool = False
 
     @property
     def earned(self) -> int:

@@ -99,7 +99,11 @@ class Workspace:
         target = self.root / f"{lab.slug}-solution"
         if os.path.lexists(target):
             return target, False
-        _need(lab.solution, f"The lab `{lab.slug}` has no solution.")
+        if not lab.solution.is_dir():
+            raise LabsError(
+                f"The lab `{lab.slug}` has no solution here.",
+                "A learners' repository has none: ask your instructor. Elsewhere `git status` shows what is missing.",
+            )
         with self._copied(lab.solution) as copy:
             return target, self._place(copy, target)
 

@@ -57,7 +57,7 @@ def on_a_terminal(labs: Labs, *arguments: str, **env: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "start", "check", "hint", "reset", "solution", "new", "verify", "doctor"]
+    "command", ["list", "start", "check", "hint", "reset", "solution", "new", "verify", "doctor", "grade"]
 )
 def test_every_command_teaches_by_an_example_with_a_real_lab(labs: Labs, command: str) -> None:
     done = labs(command, "-h")

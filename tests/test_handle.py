@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,6 +159,20 @@ def work(grader: Grader, tmp_path: Path) -> Iterator[Work]:
     )
     yield work
     work.close()
+
+
+def test_a_check_leaves_nothing_behind_that_a_later_one_with_its_process_id_would_meet(
+    grader: Grader, work: Work
+) -> None:
+    session = grader.place.session
+    kept = {path for path in session.iterdir() if not path.name.startswith(("box-", "inputs-", "http-"))}
+    work.serve("web.py:app")
+    assert {path.name.split("-")[0] for path in set(session.iterdir()) - kept} == {"box", "inputs", "http"}
+    work.close()
+    deadline = time.monotonic() + 20  # the box goes with its last process
+    while (left := set(session.iterdir()) - kept) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == set()
 
 
 def test_one_process_serves_the_calls_of_a_check(work: Work) -> None:
@@ -315,6 +330,15 @@ def test_forks_draw_different_numbers(work: Work) -> None:
     one, other = (work.call("chance.py:draw", fresh=True).value for _ in range(2))
     assert one[0] != other[0]
     assert one[1] != other[1], "work that forgets its seed must not look repeatable"
+
+
+def test_a_fresh_caller_finds_the_locks_of_the_last_one_free(work: Work) -> None:
+    work.put(
+        "locks.py",
+        "import fcntl\nheld = open('lock', 'w')\nfcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "much = b'1' * 400_000_000  # so that the end of the process takes a while\n\ndef get():\n    return 1\n",
+    )
+    assert [work.call("locks.py:get", fresh=True).value for _ in range(4)] == [1] * 4
 
 
 def test_commands_that_cannot_start(work: Work) -> None:

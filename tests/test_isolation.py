@@ -10,10 +10,10 @@ import pytest
 from faulty import LAB_TOML, make_lab, make_work
 
 from labs.grading import Grader
-from labs.grading.canaries import ORDER, Canary, Flight, fly
+from labs.grading.canaries import Canary, Flight, fly
 from labs.grading.confine import LAYERS, rung
 from labs.grading.trust import MEMORY, proven, remember
-from labs.results import Isolation, State
+from labs.results import RUNGS, Isolation, State
 
 linux = pytest.mark.skipif(
     sys.platform != "linux", reason="the layers are Linux's; elsewhere every rung is open"
@@ -27,9 +27,9 @@ def test_every_canary_is_stopped_that_the_rung_promises(allowed: tuple[str, ...]
     with Grader(tmp_path, allowed=allowed) as grader:
         flight = fly(grader.place)
     assert not flight.works
-    reached = ORDER.index(flight.isolation.rung)
+    reached = RUNGS.index(flight.isolation.rung)
     through = [
-        canary for canary in flight.canaries if not canary.stopped and ORDER.index(canary.least) <= reached
+        canary for canary in flight.canaries if not canary.stopped and RUNGS.index(canary.least) <= reached
     ]
     assert not through
     assert flight.trusted == flight.isolation.rung

@@ -75,8 +75,7 @@ def fails(work):
 @check(points=1)
 def breaks(work):
     """breaks"""
-    if (Path(os.getcwd()).parent / "meeting").exists():
-        os._exit(9)
+    os._exit(9)
 
 
 @check(points=1, after=fails)
@@ -137,3 +136,97 @@ def test_side_by_side_says_what_one_after_the_other_says(tmp_path: Path) -> None
 
     assert plain(first) == plain(second)
     assert first.isolation == second.isolation
+
+
+WHEN = (
+    CHECKS.split("@check", 1)[0]
+    + '''
+@check(points=1)
+def cheap(work):
+    """meets the other, beside it"""
+    if not meet("cheap", "other"):
+        work.run("true").fail(wanted="the other", got="nobody")
+
+
+@check(points=1)
+def other(work):
+    """meets the cheap one"""
+    if not meet("other", "cheap"):
+        work.run("true").fail(wanted="the cheap one", got="nobody")
+
+
+@check(points=1)
+def wrong(work):
+    """fails"""
+    work.run("true").fail(wanted="1", got="2")
+
+
+@check(points=1, when=(cheap, other))
+def dear(work):
+    """runs when both have passed"""
+    (MEETING / "dear").touch()
+
+
+@check(points=1, when=(cheap, wrong))
+def spared(work):
+    """does not run when one has failed"""
+    (MEETING / "spared").touch()
+'''
+)
+
+
+def test_dear_checks_wait_for_cheap_ones_that_run_beside_each_other(tmp_path: Path) -> None:
+    """`side_by_side` doubles one lane: the two meet."""
+    toml = LAB_TOML.replace("points = 4", "points = 5\nside_by_side = 2")
+    lab = make_lab(tmp_path / "course", checks=WHEN, toml=toml)
+    assert lab.side_by_side == 2
+    with Grader(tmp_path, lanes=1) as grader:
+        result = grader.grade(lab, make_work(tmp_path / "work"))
+    states = {check.name: check.state for check in result.checks}
+    passed = dict.fromkeys(("cheap", "other", "dear"), State.PASSED)
+    assert states == {**passed, "wrong": State.FAILED, "spared": State.COULD_NOT_CHECK}
+    assert next(check for check in result.checks if check.name == "spared").because == 'needs "fails"'
+
+
+LEFT_BEHIND = '''
+import gc
+import os
+from pathlib import Path
+
+from labs.checks import check
+
+ENDED = Path(os.getcwd()).parent / "ended"
+
+
+class Pool:
+    """As a library with threads of its own: it ends well where it began, and hangs in a fork."""
+
+    def __init__(self):
+        self.myself, self.began = self, os.getpid()
+
+    def __del__(self):
+        if os.getpid() != self.began:
+            ENDED.touch()
+
+
+@check(points=1)
+def leaves_something(work):
+    """leaves an object that only the garbage collector can end"""
+    gc.disable()
+    Pool()
+
+
+@check(points=1, after=leaves_something)
+def collects(work):
+    """does not end it in a fork"""
+    gc.collect()
+    if ENDED.exists():
+        work.run("true").fail(wanted="left alone", got="ended in the fork")
+'''
+
+
+def test_what_the_judge_leaves_behind_is_not_ended_in_a_fork(tmp_path: Path) -> None:
+    lab = make_lab(tmp_path / "course", checks=LEFT_BEHIND, toml=LAB_TOML.replace("points = 4", "points = 2"))
+    with Grader(tmp_path, lanes=2) as grader:
+        result = grader.grade(lab, make_work(tmp_path / "work"))
+    assert [check.state for check in result.checks] == [State.PASSED, State.PASSED], result.checks

@@ -14,6 +14,7 @@ from labs import catalog as catalogs
 from labs import machine, render, verify
 from labs.catalog import Lab
 from labs.errors import LabsError
+from labs.fingerprint import of_rules
 from labs.grading import Grader
 from labs.results import CheckResult, Finding, LabResult, State
 from labs.verify.case import Case
@@ -195,7 +196,7 @@ def test_a_check_of_a_real_thing_that_nothing_fails_is_found_at_the_local_tier(c
 def test_each_tier_is_remembered_apart(course: Path) -> None:
     catalog = catalogs.load(course)
     lab = catalog.lab("tidy")
-    verify.memory.remember(catalog, lab, verify.memory.fingerprint(lab), machine.EMBEDDED)
+    verify.memory.remember(catalog, lab, of_rules(lab), machine.EMBEDDED)
     assert verify.memory.remembers(catalog, lab, machine.EMBEDDED)
     assert not verify.memory.remembers(catalog, lab, machine.LOCAL)
 

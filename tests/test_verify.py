@@ -7,6 +7,7 @@ What the real grader makes of real labs is at the end here, in test_scaffold.py 
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import socket
@@ -22,8 +23,9 @@ import pytest
 from labs import catalog as catalogs
 from labs import verify as verifying
 from labs.catalog import Lab
+from labs.fingerprint import of_rules
 from labs.results import CheckResult, Finding, LabResult, State
-from labs.verify import expected, memory
+from labs.verify import expected
 from labs.verify.brief import commands_of
 from labs.verify.output import difference
 from labs.verify.report import Report, Verdict
@@ -86,6 +88,9 @@ Ticks.
 SOLUTION = "one passed\ntwo passed\n"
 
 
+EVER = itertools.count()  # no two gradings have the same number, whatever order they run in
+
+
 class StandIn:
     """Grades answer.txt: `<check> <state>` lines, and words that make it misbehave."""
 
@@ -100,7 +105,6 @@ class StandIn:
             self.graded.append((folder.name, seed or lab.seed))
             self._running += 1
             self.at_once = max(self.at_once, self._running)
-            count = len(self.graded)
         time.sleep(0.002)
         try:
             text = (folder / "answer.txt").read_bytes().decode("utf-8", errors="replace")
@@ -119,7 +123,7 @@ class StandIn:
             state = State(said.get(name, "failed"))
             if "refuses the other seed" in text and seed != lab.seed and name == "two":
                 state = State.FAILED
-            got = f"the {count}th grading" if "flaky" in text else "something else"
+            got = f"the {next(EVER)}th grading" if "flaky" in text else "something else"
             finding = (
                 Finding(f"read line {name}", name, got, f"Write {name}.") if state is State.FAILED else None
             )
@@ -191,6 +195,34 @@ def test_a_sound_lab_passes_all_ten_gates(root: Path) -> None:
     assert offences(verdict) == []
     assert len(verdict.gates) == 10
     assert verdict.gradings == 1 + 2 + 2 + 4 + 3
+
+
+def test_a_second_look_grades_right_answers_and_what_only_the_other_tier_shows(root: Path) -> None:
+    def look(grader: StandIn) -> Verdict:
+        catalog = catalogs.load(root)
+        report, tier = Report(io.StringIO()), "local"
+        return next(
+            verifying.verify(catalog, catalog.labs, grader, report, fresh=True, tier=tier, second_look=True)
+        )
+
+    grader = StandIn()
+    assert offences(look(grader)) == []
+    assert len(grader.graded) == 1 + 1 + 1 + 3, (
+        "one seed; no mistake: the embedded tier has shown them to be wrong"
+    )
+
+    mistakes = lab_folder(root) / "mistakes"
+    for name in ("forgets_two", "forgets_two_quietly", "forgets_both"):
+        (mistakes / name / "expected.txt").rename(mistakes / name / "expected.local.txt")
+    again = StandIn()
+    assert offences(look(again)) == []
+    assert len(again.graded) == len(grader.graded) + 3
+
+    for name in ("forgets_two", "forgets_two_quietly", "forgets_both"):
+        write(mistakes / name, {"answer.txt": SOLUTION})
+    unproven = [where for number, where, wrong in offences(look(StandIn())) if number == 6]
+    assert unproven == ["checks/test_tidy.py"]
+    assert not (root / ".labs").exists(), "a second look is not remembered"
 
 
 def test_gradings_run_side_by_side(root: Path) -> None:
@@ -604,11 +636,11 @@ def test_a_damaged_memory_is_no_memory(root: Path, body: str) -> None:
 
 def test_what_python_leaves_behind_is_no_change(root: Path) -> None:
     lab = catalogs.load(root).lab("tidy")
-    mark = memory.fingerprint(lab)
+    mark = of_rules(lab)
     write(lab.folder, {"solution/__pycache__/answer.pyc": "x"})
-    assert memory.fingerprint(lab) == mark
+    assert of_rules(lab) == mark
     (lab.solution / "answer.txt").chmod(0o755)
-    assert memory.fingerprint(lab) != mark
+    assert of_rules(lab) != mark
 
 
 def test_ci_is_always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:

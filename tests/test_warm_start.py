@@ -77,3 +77,29 @@ def test_gradings_side_by_side_do_not_meet(tmp_path: Path) -> None:
         results = list(pool.map(lambda folder: grader.grade(lab, folder), [right, wrong] * 4))
     assert [result.earned for result in results] == [4, 0] * 4
     assert all(plain(result) == plain(results[0]) for result in results[::2])
+
+
+def test_a_warm_process_reads_its_own_environment(tmp_path: Path) -> None:
+    """Prefect and tempfile ask once, when they are imported: in the warm parent that was another environment."""
+    script = """
+import os, sys, tempfile
+from prefect.settings import PREFECT_API_URL
+with tempfile.TemporaryDirectory() as folder:
+    print(folder.startswith(os.environ["TMPDIR"]), PREFECT_API_URL.value(), file=sys.stderr)
+"""
+    checks = '''
+from labs.checks import check
+
+
+@check(points=1)
+def reads(work):
+    """reads its environment"""
+    done = work.run("python3", "ask.py", warm=True, env={"PREFECT_API_URL": "http://127.0.0.1:1/api"}, timeout=60)
+    done.require(done.stderr == "True http://127.0.0.1:1/api\\n", wanted="its own", got=done.stderr)
+'''
+    lab = make_lab(tmp_path / "course", checks)
+    folder = make_work(tmp_path / "work", ask_py=script)
+    asks_early = ("prefect", "prefect.context", "feast")
+    with Grader(tmp_path, warm=asks_early) as warm:
+        [asked] = warm.grade(lab, folder).checks
+    assert asked.state is State.PASSED, asked.got

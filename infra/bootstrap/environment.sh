@@ -4,7 +4,7 @@
 set -u
 CDPATH='' cd -- "$(dirname -- "$0")/../.." || exit 1
 export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true UV_NO_PROGRESS=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_USER=0 PIP_NO_INPUT=1
-needs_mb=3000 # .venv takes about 2,000; the rest is room to unpack
+needs_mb=4000 # .venv takes about 3,000; the rest is room to unpack
 uv=.venv/uv/bin/uv
 log=$(mktemp 2>/dev/null) || log=/dev/null
 

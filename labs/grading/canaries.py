@@ -23,7 +23,7 @@ from labs.grading.confine import rung
 from labs.grading.evidence import Mismatch
 from labs.grading.handle import Work
 from labs.grading.sandbox import Place, SandboxBroken
-from labs.results import Isolation
+from labs.results import RUNGS, Isolation
 
 LIMITS = Limits(memory_mb=256, cpu_seconds=20, wall_seconds=20, processes=16, disk_mb=32, output_mb=1)
 
@@ -39,9 +39,6 @@ class Canary:
     how: str
 
 
-ORDER = ("open", "separate user", "locked", "sealed")
-
-
 @dataclass(frozen=True)
 class Flight:
     """All canaries of one run. `works` is empty, or says why honest work fails: then nothing is proven."""
@@ -53,9 +50,9 @@ class Flight:
     @property
     def trusted(self) -> str:
         """The best rung of which every promise was kept."""
-        reached = ORDER[1 : ORDER.index(self.isolation.rung) + 1] if not self.works else ()
+        reached = RUNGS[1 : RUNGS.index(self.isolation.rung) + 1] if not self.works else ()
         for name in reversed(reached):
-            if all(c.stopped for c in self.canaries if ORDER.index(c.least) <= ORDER.index(name)):
+            if all(c.stopped for c in self.canaries if RUNGS.index(c.least) <= RUNGS.index(name)):
                 return name
         return "open"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import itertools
 import os
 import shutil
@@ -25,6 +24,7 @@ from labs.errors import LabsError
 from labs.grading import collect, wire
 from labs.grading.confine import LAYERS, rung
 from labs.grading.sandbox import Place
+from labs.grading.shadows import shadows
 from labs.grading.trust import lower, proven
 from labs.machine import EMBEDDED, LOCAL
 from labs.results import CheckResult, Isolation, LabResult, State, check_from_dict
@@ -63,10 +63,12 @@ class Grader:
         allowed: Sequence[str] = LAYERS,
         tier: str = LOCAL,
         lanes: int = 1,
+        hidden: Path | None = None,
     ) -> None:
         self.root = root
         self.lanes = 1 if sys.platform == "darwin" else lanes
         self.tier = tier
+        self.hidden = hidden
         self.allowed = tuple(allowed)
         self._warm = () if cold or sys.platform == "darwin" else tuple(dict.fromkeys(warm))
         self._layers: dict[str, str] = {}
@@ -129,9 +131,9 @@ class Grader:
         """The rung that held in the gradings so far."""
         with self._lock:
             layers = dict(self._layers)
-        return Isolation(lower(rung(layers), self._proven()), layers)
+        return Isolation(lower(rung(layers), self.trusted()), layers)
 
-    def _proven(self) -> str:
+    def trusted(self) -> str:
         """What the canaries say; flown once, whichever thread comes first."""
         with self._flying:
             if not self._rung:
@@ -157,7 +159,7 @@ class Grader:
         if not lab.checks.is_file():
             raise LabsError(f"{lab.checks}: the lab has no checks.", "Restore the file from git.")
         started = time.monotonic()
-        trusted = self._proven()
+        trusted = self.trusted()
         staged = self.session / f"work-{next(self._numbers)}"
         notes = collect.stage(folder, staged) + shadows(staged)
         try:
@@ -184,6 +186,7 @@ class Grader:
         request = {
             "role": "judge",
             "checks": str(lab.checks.resolve()),
+            "hidden": [str(path) for path in hidden_checks(self.hidden, lab.slug)],
             "folder": str(staged),
             "files": list(lab.files),
             "needs": list(lab.needs),
@@ -193,9 +196,9 @@ class Grader:
             "warm": self._address,
             "allowed": list(self.allowed),
             "tier": self.tier,
-            "lanes": self.lanes,
+            "lanes": self.lanes * (1 if sys.platform == "darwin" else lab.side_by_side),
         }
-        expected: list[tuple[str, str, int]] = []
+        expected: list[tuple[str, str, int, bool]] = []
         done: dict[str, CheckResult] = {}
         layers: dict[str, str] = {}
         trouble, tier = "", EMBEDDED
@@ -210,9 +213,9 @@ class Grader:
                     trouble = trouble or f"the judge ended early ({error})"
                     break
                 if "expected" in news:
-                    expected = [(name, title, points) for name, title, points in news["expected"]]
+                    expected = [(*one,) for one in news["expected"]]
                     if watcher:
-                        watcher.expected(expected)
+                        watcher.expected([(name, title, points) for name, title, points, _ in expected])
                 elif "started" in news:
                     if watcher:
                         watcher.started(news["started"])
@@ -229,21 +232,21 @@ class Grader:
         return self._complete(lab, expected, done, trouble), layers, tier
 
     def _complete(
-        self, lab: Lab, expected: list[tuple[str, str, int]], done: dict[str, CheckResult], trouble: str
+        self, lab: Lab, expected: list[tuple[str, str, int, bool]], done: dict[str, CheckResult], trouble: str
     ) -> list[CheckResult]:
         """Every expected check has a result: one that did not report is an error of ours, never a pass."""
         because = "the check did not report"
         words = trouble or self._last_words()
         if not expected:
             because = "the lab's checks could not be read"
-            expected = [("checks", f"the checks of {lab.slug}", lab.points)]
+            expected = [("checks", f"the checks of {lab.slug}", lab.points, False)]
         missing = [
-            CheckResult(name, title, points, State.OUR_FAULT, because=because, traceback=words)
-            for name, title, points in expected
+            CheckResult(name, title, points, State.OUR_FAULT, because=because, traceback=words, hidden=hidden)
+            for name, title, points, hidden in expected
             if name not in done
         ]
         by_name = {**done, **{check.name: check for check in missing}}
-        return [by_name[name] for name, _, _ in expected]
+        return [by_name[name] for name, *_ in expected]
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):
@@ -274,25 +277,6 @@ class Grader:
         }
 
 
-def shadows(folder: Path) -> list[str]:
-    """Notes on files of the learner's that have the name of Python's own or an installed module."""
-    notes = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        name = path.stem if path.suffix == ".py" else path.name if path.is_dir() else ""
-        if not name.isidentifier():
-            continue
-        if name in sys.stdlib_module_names:
-            notes.append(
-                f"`{path.name}` has the name of Python's own module `{name}` and would hide it: rename it."
-            )
-        elif path.suffix == ".py" and _installed(name):
-            notes.append(
-                f"`{path.name}` has the name of the installed library `{name}` and would hide it: rename it."
-            )
-    return notes
-
-
-def _installed(name: str) -> bool:
-    with contextlib.suppress(ImportError, ValueError):
-        return importlib.util.find_spec(name) is not None
-    return False
+def hidden_checks(folder: Path | None, slug: str) -> list[Path]:
+    """An instructor's own checks for a lab: `test_*.py` in a folder of its name."""
+    return sorted((folder.resolve() / slug).glob("test_*.py")) if folder else []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import secrets
 import shutil
 import socket
@@ -22,7 +20,6 @@ from labs.grading.sandbox import Place, Sandbox
 from labs.grading.service import Service, limit_words, raised_from
 from labs.results import Finding
 
-_numbers = itertools.count(1)
 NOT_STARTED_ERROR = "NotImplementedError"
 
 
@@ -39,8 +36,9 @@ class Work:
         self._caller: Running | None = None
         self._services: dict[str, Service] = {}
         self._reached: dict[int, Mapping[str, str]] = {}
-        self._inputs = place.session / f"inputs-{os.getpid()}-{next(_numbers)}"
+        self._inputs = place.new("inputs")
         self._inputs.mkdir(mode=0o755)
+        self._listeners: list[Path] = []
 
     # What a check uses
 
@@ -59,6 +57,7 @@ class Work:
         self._need(file, did)
         if fresh and self._caller is not None:
             self._caller.kill("")
+            self._caller.ended.wait(5)  # its locks and ports are free only then
             self._caller = None
         if self._caller is None or not self._caller.alive:
             self._caller = self._box().spawn("call")
@@ -207,6 +206,8 @@ class Work:
             if sandbox is not None:
                 sandbox.close()
         shutil.rmtree(self._inputs, ignore_errors=True)
+        for listener in self._listeners:
+            listener.unlink(missing_ok=True)
 
     def _box(self) -> Sandbox:
         if self._sandbox is None:
@@ -247,6 +248,7 @@ class Work:
             self._fail_ended(did, caller)
         except wire.WireError as error:
             caller.kill("")
+            caller.ended.wait(2)
             raise Mismatch(
                 Finding(
                     did, "plain data", str(error), "Return numbers, text, lists, dicts, arrays or frames."
@@ -280,7 +282,8 @@ class Work:
         return Answer(did, value=reply.get("value"), output=output)
 
     def _serve_in(self, sandbox: Sandbox, target: str, env: Mapping[str, str] | None) -> Service:
-        path = self._place.session / f"http-{os.getpid()}-{next(_numbers)}"
+        path = self._place.new("http")
+        self._listeners.append(path)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(path))
         listener.listen(128)

@@ -15,7 +15,6 @@ import runpy
 import signal
 import sys
 import threading
-import time
 from types import TracebackType
 
 FLUSH_FAILED = 120  # what CPython exits with
@@ -27,7 +26,6 @@ def run(argv: list[str]) -> int:
     """Be `python3 …argv`, which names a script, or `-m` and a module. Returns the exit status."""
     _take_the_streams()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    time.tzset()  # TZ may be another one than the warm parent's
     code = _run(argv)
     with contextlib.suppress(BaseException):
         threading._shutdown()  # type: ignore[attr-defined]  # wait for threads, as an interpreter does

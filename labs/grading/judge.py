@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 import time
 import traceback
 import zlib
@@ -34,9 +35,9 @@ def judge(conn: socket.socket, request: dict[str, Any]) -> int:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     sys.dont_write_bytecode = True
     checks = Path(request["checks"])
-    sys.path.insert(0, str(checks.parent))
-    private = Path(request["session"]) / f"judge-{os.getpid()}"
-    private.mkdir(mode=0o700)
+    for folder in dict.fromkeys(str(Path(one).parent) for one in (*request["hidden"], request["checks"])):
+        sys.path.insert(0, folder)
+    private = Path(tempfile.mkdtemp(prefix="judge-", dir=request["session"]))
     os.chdir(private)
     plugin = Plugin(conn, request, private / "services")
     noise = io.StringIO()
@@ -57,6 +58,7 @@ def judge(conn: socket.socket, request: dict[str, Any]) -> int:
         "--noconftest",
         "--import-mode=importlib",
         str(checks),
+        *request["hidden"],
     ]
     with contextlib.redirect_stdout(noise), contextlib.redirect_stderr(noise):
         code = pytest.main(options, plugins=[plugin])
@@ -74,13 +76,15 @@ class Plugin:
         from labs.grading.sandbox import Place
 
         self.services_folder = services_folder
-
+        # Made before any fork of ours: what a fork sends here stays open for as long as the judge is there.
+        self.from_checks = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.conn = conn
         self.request = request
         self.layers: dict[str, str] = {}
         self.states: dict[str, State] = {}
         self.titles: dict[str, str] = {}
         self.lacking: dict[str, str] = {}
+        self.hidden: set[str] = set()
         self.tier = machine.EMBEDDED
         self.announced = False
         self.place = Place(request["warm"], Path(request["session"]), tuple(request["allowed"]))
@@ -99,7 +103,8 @@ class Plugin:
     def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: Any) -> Any:
         from labs.checks import spec_of
 
-        if spec_of(obj) is None or obj.__name__ != name:
+        imported = getattr(obj, "__module__", "") != getattr(collector.obj, "__name__", "")
+        if spec_of(obj) is None or obj.__name__ != name or imported:
             return [] if getattr(obj, "__lab_check__", None) else None
         return list(collector._genfunctions(name, obj))
 
@@ -114,8 +119,14 @@ class Plugin:
             if spec is None:
                 raise pytest.UsageError(f"{item.name} is no check: decorate it with @check, or rename it")
             title = item.function.__doc__.strip().splitlines()[0].strip()
+            if item.name in self.titles:
+                raise pytest.UsageError(
+                    f"{item.path}: there is another check named {item.name}: rename this one"
+                )
             self.titles[item.name] = title
-            expected.append([item.name, title, spec.points])
+            if str(item.path) in self.request["hidden"]:
+                self.hidden.add(item.name)
+            expected.append([item.name, title, spec.points, item.name in self.hidden])
         self.announced = True
         self.tell({"expected": expected})
 
@@ -149,7 +160,7 @@ class Plugin:
                 raise CouldNotCheck(why, need if machine.is_real(need) else "")
             if machine.is_real(need):
                 self.tier = machine.LOCAL
-        for name in spec.after:
+        for name in (*spec.after, *spec.when):
             if self.states.get(name) is not State.PASSED:
                 raise CouldNotCheck(f'needs "{self.titles.get(name, name)}"', self.lacking.get(name, ""))
 
@@ -168,18 +179,21 @@ class Plugin:
         spec = spec_of(item.function)
         assert spec is not None
         state, finding, because, ours, output = outcome(call.excinfo.value if call.excinfo else None)
-        self.states[item.name] = state
         lacks = getattr(call.excinfo.value, "lacks", "") if state is State.COULD_NOT_CHECK else ""
-        self.lacking[item.name] = lacks
+        self.decided(item.name, state, lacks)
         work = item.funcargs.get("work") if hasattr(item, "funcargs") else None
         if work is not None:
             self.layers = weakest(self.layers, work.layers)
             output = output or ("" if state is State.PASSED else work.output)
         result = CheckResult(
             item.name, self.titles[item.name], spec.points, state, finding, because, ours, output[-4000:],
-            round(time.monotonic() - item.began, 3), lacks,
+            round(time.monotonic() - item.began, 3), lacks, item.name in self.hidden,
         )  # fmt: skip
         self.tell({"finished": asdict(result)})
+
+    def decided(self, name: str, state: State, lacks: str) -> None:
+        """What became of a check, for those that name it."""
+        self.states[name], self.lacking[name] = state, lacks
 
     # Fixtures
 
@@ -200,7 +214,7 @@ class Plugin:
         from labs.grading.services import Services
 
         place = (self.place.warm, self.services_folder, self.request["tier"])
-        return Services(*place, lambda tier: self.reached({}, tier))
+        return Services(*place, self.from_checks[1], lambda tier: self.reached({}, tier))
 
     @pytest.fixture(scope="session")
     def seed(self) -> int:

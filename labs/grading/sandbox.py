@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -21,8 +21,6 @@ from labs.grading.confine import LAYERS
 from labs.grading.relay import relay
 from labs.grading.running import Running
 
-_numbers = itertools.count(1)
-
 
 class SandboxBroken(RuntimeError):
     """The engine, not the learner, failed to make or run a sandbox."""
@@ -36,6 +34,10 @@ class Place:
     session: Path
     allowed: tuple[str, ...] = LAYERS
 
+    def new(self, kind: str) -> Path:
+        """A path in the private folder that nobody has used: in a long session, process ids come round again."""
+        return self.session / f"{kind}-{secrets.token_hex(8)}"
+
 
 class Sandbox:
     """A box of the learner's files and processes. Everything in it ends with `close`."""
@@ -45,7 +47,7 @@ class Sandbox:
         self.place = place
         self.layers: dict[str, str] = {}
         self.killed = ""
-        self.box = place.session / f"box-{os.getpid()}-{next(_numbers)}"
+        self.box = place.new("box")
         self.box.mkdir(mode=0o700)
         self.ports: list[int] = []
         self.variables: dict[str, str] = {}

@@ -153,6 +153,12 @@ class Service(Evidence):
     def signal(self, name: str) -> None:
         self.running.signal(signals.Signals[name])
 
+    def connect(self, timeout: float = 5.0) -> socket.socket:
+        """A connection with nothing sent on it yet, for what no good client does: half a request, a hang-up."""
+        connection = _Connection(self.listener, timeout)
+        connection.connect()
+        return connection.sock
+
     def load(
         self,
         method: str,

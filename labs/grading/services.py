@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from labs.grading import wire
+from labs.grading.anew import read_the_environment
 from labs.grading.confine import Rules, confine
 from labs.grading.evidence import CouldNotCheck
 from labs.grading.handle import Work
@@ -38,20 +39,26 @@ MEMORY_MB, DISK_MB, CPU_SECONDS, PROCESSES = 2048, 2048, 1200, 64
 class Services:
     """The services of one grading."""
 
-    def __init__(self, warm: str, folder: Path, tier: str, reached: Callable[[str], None]) -> None:
-        """`reached` hears the tier of every service that a check gets."""
+    def __init__(
+        self, warm: str, folder: Path, tier: str, to_judge: socket.socket, reached: Callable[[str], None]
+    ) -> None:
+        """`to_judge`: the judge holds its other end. `reached` hears the tier of every service that a check gets."""
         self._warm, self._folder, self._tier, self._reached = warm, folder, tier, reached
+        self._keepers: list[Keeper] = []  # held for as long as this process lives, and its forks
+        self._to_judge = to_judge
 
     def up(self, name: str, instance: str = "") -> Running:
-        """A service that answers; the same one again in later checks. Another `instance` is another one, and empty.
+        """A service that answers; the same one again in other checks, as long as the grading goes on.
 
-        A check that uses one for the first time should be named in `after=` by the others, so that they find it.
+        Another `instance` is another one, and empty. It ends with the process of the check that began it: checks that
+        are to find it name that check in `after=`.
         """
         kind = find(name)
         tier = self._tier if kind.best(self._tier) and ours(kind, kind.best(self._tier)) else EMBEDDED
         if not kind.best(tier):
             raise CouldNotCheck(f"no {kind.title} on this machine. {kind.without}")
-        supervisor = Supervisor(self._folder / (instance or "shared"), usual_ports=False, launch=self._launch)
+        launch = self._launch if instance else self._launch_for_all
+        supervisor = Supervisor(self._folder / (instance or "shared"), usual_ports=False, launch=launch)
         running = Running(supervisor, supervisor.up(name, tier))
         self._reached(running.tier)
         return running
@@ -63,7 +70,15 @@ class Services:
         wire.send(
             conn, {"role": "service", "words": words, "variables": dict(variables), "log": str(home.log)}, 10
         )
-        return Keeper(conn, wire.receive(conn, 10)["pid"])
+        self._keepers.append(Keeper(conn, wire.receive(conn, 10)["pid"]))
+        return self._keepers[-1]
+
+    def _launch_for_all(self, words: list[str], variables: Mapping[str, str], home: Home) -> Keeper:
+        """Launched in a fork of the judge, it outlives the fork: what is on its way to the judge is open for as long as
+        the judge is there, read or not."""
+        keeper = self._launch(words, variables, home)
+        socket.send_fds(self._to_judge, [b"K"], [keeper.fileno()])
+        return keeper
 
 
 def ours(kind: Kind, tier: str) -> bool:
@@ -130,6 +145,9 @@ class Keeper:
     def __init__(self, conn: socket.socket, pid: int) -> None:
         self._conn, self.pid = conn, pid
 
+    def fileno(self) -> int:
+        return self._conn.fileno()
+
     def poll(self) -> int | None:
         return 1 if _closed(self._conn) else None
 
@@ -168,6 +186,7 @@ def fork_service(tier: Tier, argument: int, token: str, home: Home) -> Service:
         running = home.recorded()
         layers = confine(_rules(home.data, running.port if running else 0))
         print(f"held by: {layers}", flush=True)
+        read_the_environment()
         code = module.main([str(argument), str(home.data)])
     except SystemExit as leaving:
         if isinstance(leaving.code, str):

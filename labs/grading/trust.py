@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from labs.grading.canaries import ORDER, Flight, fly
+from labs.grading.canaries import Flight, fly
 from labs.grading.sandbox import Place
+from labs.results import RUNGS
 
 MEMORY = Path(".labs") / "isolation.json"
 
@@ -23,7 +24,7 @@ def proven(place: Place, root: Path) -> str:
     """The best rung whose promises the canaries confirm on this machine, from memory where it is still the same."""
     key = _key(place.allowed)
     known = _recall(root)
-    if known.get("key") == key and known.get("rung") in ORDER:
+    if known.get("key") == key and known.get("rung") in RUNGS:
         return str(known["rung"])
     flight = fly(place)
     remember(flight, place.allowed, root)
@@ -44,7 +45,7 @@ def remember(flight: Flight, allowed: Sequence[str], root: Path) -> None:
 
 def lower(first: str, second: str) -> str:
     """The lower of two rungs."""
-    return min(first, second, key=ORDER.index)
+    return min(first, second, key=RUNGS.index)
 
 
 def _recall(root: Path) -> dict[str, object]:

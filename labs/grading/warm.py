@@ -91,8 +91,10 @@ def main(argv: list[str]) -> int:
 
 
 def _import(modules: tuple[str, ...]) -> None:
+    # Feast sets a variable and then imports prometheus_client, which would keep metrics in files for ever after.
+    first = ("prometheus_client",) if "feast" in modules else ()
     with warnings.catch_warnings(action="ignore"):
-        for name in modules:
+        for name in (*first, *modules):
             with contextlib.suppress(
                 Exception
             ):  # speed only: whoever needs it imports it, and says what is wrong
@@ -117,6 +119,9 @@ def _child(conn: socket.socket) -> None:
         os.setsid()
         _, fds, _, _ = socket.recv_fds(conn, 1, 4)
         request: dict[str, Any] = wire.receive(conn, timeout=10)
+        if request["role"] in ("judge", "service"):
+            for fd in fds:  # the other end of `conn`: held here as well, it would never be seen closed
+                os.close(fd)
         if request["role"] == "judge":
             from labs.grading.judge import judge
 

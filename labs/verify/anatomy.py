@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labs.catalog import SLUG, Lab
+from labs.fingerprint import lasting
 from labs.hints import FENCE, HEADING, read_hints
 from labs.verify.case import EXPECTED, Case, NotGraded, Offender
-from labs.verify.memory import lasting
 
 FOLDERS = ("starter", "solution", "mistakes", "alternatives", "checks")
 FILES = ("README.md", "lab.toml", "hints.md")

@@ -60,16 +60,21 @@ class NotGraded(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """One lab under verification."""
+    """One lab under verification.
+
+    `second_look`: the lab verified at the embedded tier, to the letter. Here right answers have to pass again, on the
+    public seed, and mistakes to fail only where they show what the embedded tier cannot.
+    """
 
     catalog: Catalog
     lab: Lab
     gradings: Mapping[Key, Grading]
     tier: str = EMBEDDED
+    second_look: bool = False
 
     @property
-    def other_seed(self) -> int:
-        return other_seed(self.lab)
+    def seeds(self) -> tuple[int, ...]:
+        return seeds(self.lab, self.second_look)
 
     def result(self, variant: str, seed: int | None = None, again: bool = False) -> LabResult:
         """The result of one grading; the public seed unless told.
@@ -92,16 +97,19 @@ class Case:
 
     @property
     def mistakes(self) -> tuple[str, ...]:
-        """Those that this tier can show to be wrong."""
-        return tuple(f"mistakes/{folder.name}" for folder in self.lab.mistakes if shows(folder, self.tier))
+        """Those that this tier can show to be wrong; at a second look, those that it alone can show fully."""
+        folders = (one for one in self.lab.mistakes if shows(one, self.tier, self.second_look))
+        return tuple(f"mistakes/{folder.name}" for folder in folders)
 
     @property
     def alternatives(self) -> tuple[str, ...]:
         return tuple(f"alternatives/{folder.name}" for folder in self.lab.alternatives)
 
 
-def shows(mistake: Path, tier: str) -> bool:
+def shows(mistake: Path, tier: str, second_look: bool = False) -> bool:
     """Whether a check fails this mistake at this tier: with `expected.local.txt` alone, only a real thing's does."""
+    if second_look:
+        return (mistake / EXPECTED[LOCAL]).exists() or not (mistake / EXPECTED[EMBEDDED]).exists()
     return (
         tier == LOCAL or (mistake / EXPECTED[EMBEDDED]).exists() or not (mistake / EXPECTED[LOCAL]).exists()
     )
@@ -110,6 +118,11 @@ def shows(mistake: Path, tier: str) -> bool:
 def other_seed(lab: Lab) -> int:
     """The second seed: the same on every machine and every run, so that a failure can be repeated."""
     return lab.seed + 1
+
+
+def seeds(lab: Lab, second_look: bool = False) -> tuple[int, ...]:
+    """Those on which right answers have to pass."""
+    return (lab.seed,) if second_look else (lab.seed, other_seed(lab))
 
 
 def our_faults(where: str, result: LabResult) -> list[Offender]:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from labs.machine import LOCAL
+from labs.catalog import Lab
+from labs.machine import EMBEDDED, LOCAL
+from labs.render import MARK, clean
 from labs.results import LabResult, State
 from labs.verify.case import EXPECTED, Case, NotGraded
 from labs.workspace import write_whole
@@ -65,6 +67,16 @@ def write(case: Case, feedback: Plain) -> list[str]:
         if diff:
             diffs.append(diff)
     return diffs
+
+
+def fails(lab: Lab, title: str) -> bool:
+    """Whether the expected.txt of a mistake shows that this check fails it. They are proven at the embedded tier."""
+    for mistake in lab.mistakes:
+        path = mistake / EXPECTED[EMBEDDED]
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        if any(line.startswith(f"{MARK[State.FAILED]} {clean(title)}  ") for line in text.splitlines()):
+            return True
+    return False
 
 
 def _write_one(path: Path, feedback: str) -> str:

@@ -58,7 +58,7 @@ def alternatives(case: Case) -> list[Offender]:
 
 def mistakes(case: Case) -> list[Offender]:
     """Every mistake fails with exactly its expected.txt"""
-    if not case.mistakes:
+    if not case.mistakes and not case.second_look:
         return [Offender("mistakes/", "there is none to grade", "Write them; see the first gate.")]
     return [offender for name in case.mistakes for offender in _collected(_mistake, case, name)]
 
@@ -71,6 +71,10 @@ def every_check_is_failed(case: Case) -> list[Offender]:
             failed |= {check.name for check in case.result(name).checks if check.state is State.FAILED}
         except NotGraded:
             continue  # the gate of the mistakes says so
+    if case.second_look:
+        failed |= {
+            check.name for check in case.result(SOLUTION).checks if expected.fails(case.lab, check.title)
+        }
     return [
         Offender(
             f"checks/{case.lab.checks.name}",
@@ -134,7 +138,7 @@ def _collected(find: Callable[P, list[Offender]], *args: P.args, **kwargs: P.kwa
 def _earns_everything(case: Case, name: str, mend: str) -> list[Offender]:
     return [
         offender
-        for seed in (case.lab.seed, case.other_seed)
+        for seed in case.seeds
         for offender in _collected(_short_of_everything, case, name, seed, mend)
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -13,8 +12,8 @@ from pathlib import Path
 
 from labs.catalog import Catalog, Lab
 from labs.errors import LabsError
-from labs.machine import EMBEDDED
-from labs.verify.case import BREAKAGE, SOLUTION, STARTER, Grades, Grading, Key, other_seed, shows
+from labs.machine import EMBEDDED, cores
+from labs.verify.case import BREAKAGE, SOLUTION, STARTER, Grades, Grading, Key, seeds, shows
 from labs.workspace import compose
 
 NOT_TEXT = bytes(range(256)) * 8  # NUL bytes, and no valid UTF-8
@@ -35,16 +34,17 @@ class Wanted:
     build: Callable[[Path], Path]
 
 
-def wanted(catalog: Catalog, lab: Lab, repeat_mistakes: bool, tier: str = EMBEDDED) -> Iterator[Wanted]:
+def wanted(
+    catalog: Catalog, lab: Lab, repeat_mistakes: bool, tier: str = EMBEDDED, second_look: bool = False
+) -> Iterator[Wanted]:
     """Every grading that the gates of this lab look at; folders that do not exist are left out."""
-    both = (lab.seed, other_seed(lab))
     if lab.solution.is_dir():
-        for seed in both:
+        for seed in seeds(lab, second_look):
             yield Wanted(lab, Key(SOLUTION, seed), lambda _: lab.solution)
         for folder in lab.alternatives:
-            for seed in both:
+            for seed in seeds(lab, second_look):
                 yield Wanted(lab, Key(f"alternatives/{folder.name}", seed), _over_solution(lab, folder))
-        for folder in (one for one in lab.mistakes if shows(one, tier)):
+        for folder in (one for one in lab.mistakes if shows(one, tier, second_look)):
             for again in (False, True) if repeat_mistakes else (False,):
                 key = Key(f"mistakes/{folder.name}", lab.seed, again)
                 yield Wanted(lab, key, _over_solution(lab, folder))
@@ -60,7 +60,7 @@ def grade_all(
 ) -> dict[str, dict[Key, Grading]]:
     """Grade on all cores; `done` hears of each as it ends. Gradings by the slug of their lab."""
     gradings: dict[str, dict[Key, Grading]] = {}
-    pool = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="verify")
+    pool = ThreadPoolExecutor(max_workers=cores(), thread_name_prefix="verify")
     try:
         running = {pool.submit(grade, grader, one): one for one in todo}
         for future in as_completed(running):
@@ -84,10 +84,6 @@ def grade(grader: Grades, one: Wanted) -> Grading:
         return Grading(None, error=" ".join(f"{error.message} {error.next_step}".split()))
     except Exception as error:  # a broken engine must still name the lab and the folder
         return Grading(None, error=f"{type(error).__name__}: {error}")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _over_solution(lab: Lab, folder: Path) -> Callable[[Path], Path]:

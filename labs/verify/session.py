@@ -21,9 +21,9 @@ from pathlib import Path
 import psutil
 
 from labs.catalog import Catalog, Lab
+from labs.fingerprint import ENGINE, PASSING
 from labs.verify.brief import Command
 from labs.verify.case import Case, Offender
-from labs.verify.memory import ENGINE, PASSING
 from labs.verify.output import difference
 
 COMMAND_SECONDS = 60.0

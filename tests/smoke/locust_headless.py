@@ -30,7 +30,7 @@ Path("locustfile.py").write_text(
     "        self.client.get('/')\n"
 )
 done = subprocess.run(
-    [sys.executable, "-m", "locust", "--headless", "--users", "2", "--spawn-rate", "2", "--run-time", "2s"]
+    [sys.executable, "-m", "locust", "--headless", "--users", "2", "--spawn-rate", "2", "--run-time", "6s"]
     + ["--host", f"http://127.0.0.1:{server.server_port}", "--csv", "out", "--only-summary"],
     capture_output=True,
     text=True,
