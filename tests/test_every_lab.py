@@ -55,7 +55,9 @@ def test_lab(slug: str, grader: Grader) -> None:
 def test_lab_with_the_real_services(slug: str, request: pytest.FixtureRequest) -> None:
     for name in COURSE.lab(slug).services:
         local = KINDS[name].tiers.get(LOCAL)
-        if not local or not ours(KINDS[name], LOCAL) or local.here:  # a check never uses somebody's own cluster
+        if (
+            not local or not ours(KINDS[name], LOCAL) or local.here
+        ):  # a check never uses somebody's own cluster
             continue
         if not os.environ.get("LABS_TEST_REAL"):
             pytest.skip(f"not on this machine: {local.get_it}")
