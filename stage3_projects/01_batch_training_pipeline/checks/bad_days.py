@@ -18,14 +18,15 @@ from landing import FIRST_DAY, Delivery, as_delivered, delivery
 from nights import Nights, expect_each
 from season import Season
 
-GOOD, UNFIT, MISSING = 0, 4, 6  # the status that a date of the backfill must get
+GOOD, UNFIT, NO_AUC, MISSING = 0, 4, 5, 6  # the status that a date of the backfill must get
 WHY = {
     GOOD: "This date and the days before it are good.",
     UNFIT: "This date lacks a column. It must not stop the others.",
+    NO_AUC: "All labels of this date are equal, so it has no AUC. It must not stop the others.",
     MISSING: "Nothing was delivered for this date. It must not stop the others.",
 }
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]
-KINDS = [GOOD] * 3 + [UNFIT] * 3 + [MISSING] * 8
+KINDS = [GOOD] * 3 + [UNFIT] * 2 + [NO_AUC] + [MISSING] * 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,11 @@ def closing_the_data_gate(season: Season, rng: np.random.Generator) -> list[BadD
         if which == 5:
             good = seasons.fewer(as_delivered(many.impressions(day)), round(usual * 2.2), rng)
         what, words, frame = [
-            (f"nulls in {empty}", ("nulls", empty), seasons.with_nulls(good, empty, 0.035, rng)),
+            (
+                f"nulls in {empty}, half of them NaN, and its other rows twice",
+                ("nulls", empty),
+                seasons.half_of_them_nan(seasons.with_nulls(good, empty, 0.035, rng), empty),
+            ),
             (f"one {column} out of range", ("range", column), seasons.out_of_range(good, column, rng)),
             (
                 "one row shown at the next midnight in India",
@@ -75,7 +80,10 @@ def closing_the_data_gate(season: Season, rng: np.random.Generator) -> list[BadD
             (f"no column {gone}", ("column", gone), good.drop(columns=gone)),
             ("more than twice the usual rows", ("rows",), good),
         ][which]
-        found.append(BadDay(what, words, delivery(day, frame)))
+        landed = delivery(day, frame)
+        if which == 0:
+            landed.add(frame[~np.isnan(frame[empty].to_numpy(float, na_value=np.nan))])
+        found.append(BadDay(what, words, landed))
     return found
 
 
@@ -165,6 +173,9 @@ def fourteen_dates(season: Season, rng: np.random.Generator) -> tuple[dict[date,
     landed = []
     for day in (*before, *(day for day, status in wanted.items() if status != MISSING)):
         frame = seasons.fewer(season.frame(day), 200, rng)
-        unfit = wanted.get(day) == UNFIT
-        landed.append(delivery(day, frame.drop(columns="payer_txn_count_30d") if unfit else frame, parts=1))
+        if wanted.get(day) == UNFIT:
+            frame = frame.drop(columns="payer_txn_count_30d")
+        elif wanted.get(day) == NO_AUC:
+            frame = frame.assign(redeemed=np.int8(0))
+        landed.append(delivery(day, frame, parts=1))
     return wanted, landed

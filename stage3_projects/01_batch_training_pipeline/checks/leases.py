@@ -7,7 +7,7 @@ from datetime import date
 
 from accidents import wait_until
 from labs.checks import Finished
-from nights import LEASE_KEY, Nights, expect, said_by_one_line, verdicts
+from nights import LEASE_KEY, Nights, expect, expect_each, said_by_one_line, verdicts
 
 LOST = "Its lease ended while it was paused. Ask Redis right before the step that publishes, and never take it back."
 BROKEN = """
@@ -18,14 +18,19 @@ def build(impressions):
 
 
 def gone_however_it_ends(nights: Nights, ends: list[tuple[date, int]]) -> None:
-    """Runs that must end with these statuses, and no lease afterwards; for 1 with a `build` that raises."""
-    code = nights.work.read("features.py").text()
+    """Runs that must end with these statuses, and no lease afterwards."""
     for day, status in ends:
-        nights.work.put("features.py", code + BROKEN * (status == 1))
-        hint = "With a build() that raises an exception." if status == 1 else ""
-        finished = expect(nights.run(day), status, hint)
+        finished = expect(nights.run(day), status)
         nights.lease_is_gone(finished)
         said_by_one_line(finished, day, status)
+
+
+def gone_after_a_fault(nights: Nights, ends: dict[date, int]) -> None:
+    """A backfill with a `build` that raises: each date has its status, and there is no lease afterwards."""
+    nights.work.put("features.py", nights.work.read("features.py").text() + BROKEN)
+    finished = nights.backfill(ends)
+    expect_each(finished, ends, dict.fromkeys(ends, "With a build() that raises an exception."))
+    nights.lease_is_gone(finished)
 
 
 def slow_backfill(nights: Nights, days: list[date], lasts: float, lease: int) -> tuple[Finished, Kept]:

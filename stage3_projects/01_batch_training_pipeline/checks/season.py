@@ -84,6 +84,14 @@ def with_nulls(frame: pd.DataFrame, column: str, share: float, draw: np.random.G
     return frame.assign(**{column: values})
 
 
+def half_of_them_nan(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Every second null of a column becomes NaN, which Parquet holds as well and which is not a null there."""
+    values = frame[column].to_numpy(float)
+    null = np.isnan(values)
+    null[np.flatnonzero(null)[::2]] = False
+    return frame.assign(**{column: pd.arrays.FloatingArray(values, null)})
+
+
 def with_one(frame: pd.DataFrame, column: str, value: Any, draw: np.random.Generator) -> pd.DataFrame:
     """One row, at a drawn place, with this value in a column. None in a column of whole numbers stays a null."""
     values = frame[column]

@@ -220,7 +220,8 @@ def lets_one_run_work_at_a_time(work, nights, season):
     nights.give_the_lease_to_another()
     nights.changes_nothing(expect(nights.run(season.day, "empty-lake"), 3), "empty-lake")
     nights.free_the_lease()
-    leases.gone_however_it_ends(nights, [(season.day, 0), (season.next_day, 6), (season.day, 1)])
+    leases.gone_however_it_ends(nights, [(season.day, 0), (season.next_day, 6)])
+    leases.gone_after_a_fault(nights, {season.day: 1, season.next_day: 6})
 
 
 @check(points=2, after=publishes_a_date, when=ORDINARY)

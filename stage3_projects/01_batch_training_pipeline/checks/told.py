@@ -114,4 +114,11 @@ def where_it_stopped(records: Records, finished: Finished, day: Any, step: str) 
         wanted=f"{place} completed tasks, `{step}` failed, and none after it",
         got=f"{sorted(run.steps().items())}",
     )
+    attempts = int((run.step(step) or {})["run_count"])
+    finished.require(
+        attempts == 1,
+        wanted=f"one attempt of `{step}`",
+        got=f"{attempts}",
+        hint="Waiting helps against an upstream that is late, and against nothing else.",
+    )
     return run

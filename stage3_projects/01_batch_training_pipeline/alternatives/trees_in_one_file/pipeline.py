@@ -174,7 +174,7 @@ def evaluate(model, paths, day, lake, training, rows):
         found.append(pd.DataFrame({"score": scores(model, frame), "redeemed": frame["redeemed"]}))
     found = pd.concat(found)
     auc = round(float(roc_auc_score(found["redeemed"], found["score"])), 8)
-    if auc < wanted["min_auc"]:
+    if not auc >= wanted["min_auc"]:
         raise Stop(f"eval gate: auc {auc}")
     published = current(lake)["dates"]
     before = max([name for name in published if name < str(day)], default=None)
