@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from faulty import LAB_TOML, make_lab, make_work
 
 from labs.catalog import Lab
@@ -230,3 +231,50 @@ def test_what_the_judge_leaves_behind_is_not_ended_in_a_fork(tmp_path: Path) -> 
     with Grader(tmp_path, lanes=2) as grader:
         result = grader.grade(lab, make_work(tmp_path / "work"))
     assert [check.state for check in result.checks] == [State.PASSED, State.PASSED], result.checks
+
+
+WAITS = '''
+from labs.checks import check
+
+def waiter(work):
+    work.run("python3", "-c", "import time; time.sleep(60)", timeout=3).fail(wanted="an end", got="none")
+
+
+@check(points=1)
+def first(work):
+    """waits"""
+    waiter(work)
+
+
+@check(points=1)
+def second(work):
+    """waits, too"""
+    waiter(work)
+
+
+@check(points=1)
+def third(work):
+    """waits as well"""
+    waiter(work)
+
+
+@check(points=1)
+def fourth(work):
+    """would wait"""
+    waiter(work)
+'''
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_work_that_waits_for_ever_does_not_get_the_whole_time_of_every_check(
+    lanes: int, tmp_path: Path
+) -> None:
+    toml = LAB_TOML.replace("wall_seconds = 30", "wall_seconds = 5")
+    lab = make_lab(tmp_path / "course", checks=WAITS, toml=toml)
+    with Grader(lab.folder.parent.parent, lanes=lanes) as grader:
+        result = grader.grade(lab, make_work(tmp_path / "work"))
+    assert [check.state for check in result.checks] == [State.FAILED] * 4
+    assert [check.finding.got for check in result.checks if check.finding][:2] == ["none", "none"]
+    last = of(result, "fourth")
+    assert last.finding and "went on for too long" in last.finding.got
+    assert last.seconds < 1

@@ -39,6 +39,7 @@ class Work:
         self._inputs = place.new("inputs")
         self._inputs.mkdir(mode=0o755)
         self._listeners: list[Path] = []
+        self._was_out_of_time = False
 
     # What a check uses
 
@@ -196,6 +197,12 @@ class Work:
         return self._sandbox.layers if self._sandbox else {}
 
     @property
+    def out_of_time(self) -> bool:
+        """Whether something of the learner's had to be ended, or given up, because it went on for too long."""
+        box = self._sandbox
+        return self._was_out_of_time or bool(box and (box.out_of_time or box.killed == "time"))
+
+    @property
     def output(self) -> str:
         """What the learner's processes have printed, the last of it."""
         runs = self._sandbox._running.values() if self._sandbox else ()
@@ -218,6 +225,7 @@ class Work:
 
     def _replace_box(self) -> None:
         """A sandbox that hit a limit is gone with its files; the next use gets a fresh one."""
+        self._was_out_of_time = self.out_of_time
         if self._sandbox is not None:
             self._sandbox.close()
         self._sandbox, self._caller = None, None

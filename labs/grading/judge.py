@@ -86,14 +86,16 @@ class Plugin:
         self.lacking: dict[str, str] = {}
         self.hidden: set[str] = set()
         self.tier = machine.EMBEDDED
+        self.waited = 0.0  # seconds, in checks that ended because the learner's work went on for too long
         self.announced = False
         self.place = Place(request["warm"], Path(request["session"]), tuple(request["allowed"]))
 
     def tell(self, message: dict[str, Any]) -> None:
         wire.send(self.conn, message, timeout=30)
 
-    def reached(self, layers: dict[str, str], tier: str) -> None:
-        """Add what was reached in a fork."""
+    def reached(self, layers: dict[str, str], tier: str, waited: float = 0.0) -> None:
+        """Add what was reached, and waited for, in a fork."""
+        self.waited += waited
         self.layers = weakest(self.layers, layers)
         self.tier = machine.LOCAL if machine.LOCAL in (tier, self.tier) else self.tier
 
@@ -163,6 +165,8 @@ class Plugin:
         for name in (*spec.after, *spec.when):
             if self.states.get(name) is not State.PASSED:
                 raise CouldNotCheck(f'needs "{self.titles.get(name, name)}"', self.lacking.get(name, ""))
+        if self.waited > self.request["limits"]["wall_seconds"]:
+            raise out_of_time(self.waited)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
@@ -185,6 +189,8 @@ class Plugin:
         if work is not None:
             self.layers = weakest(self.layers, work.layers)
             output = output or ("" if state is State.PASSED else work.output)
+            if state is State.FAILED and work.out_of_time:
+                self.waited += time.monotonic() - item.began
         result = CheckResult(
             item.name, self.titles[item.name], spec.points, state, finding, because, ours, output[-4000:],
             round(time.monotonic() - item.began, 3), lacks, item.name in self.hidden,
@@ -241,6 +247,21 @@ def outcome(error: BaseException | None) -> tuple[State, Finding | None, str, st
         return State.COULD_NOT_CHECK, None, str(error), "", ""
     ours = "".join(traceback.format_exception(error))[-6000:]
     return State.OUR_FAULT, None, f"{type(error).__name__}: {error}"[:300], ours, ""
+
+
+def out_of_time(waited: float) -> Exception:
+    """Why no further check begins: work that waits for ever would take the whole time of each of them."""
+    from labs.grading.evidence import Mismatch
+
+    return Mismatch(
+        Finding(
+            "begin this check",
+            "work that comes to its end",
+            "checks before this one were given up, because the work went on for too long",
+            "Mend the first check that failed. Look for a loop or a wait that never ends.",
+            measured=f"{waited:.0f} s in all",
+        )
+    )
 
 
 def weakest(known: dict[str, str], new: dict[str, str]) -> dict[str, str]:

@@ -109,7 +109,7 @@ class Running:
         except (OSError, wire.WireError):
             return False  # it ended; if it had not reported, the grader says so
         if "layers" in news:
-            self.plugin.reached(news["layers"], news["tier"])
+            self.plugin.reached(news["layers"], news["tier"], news["waited"])
         else:
             if finished := news.get("finished"):
                 self.plugin.decided(finished["name"], State(finished["state"]), finished["lacks"])
@@ -129,9 +129,9 @@ def _check(plugin: Plugin, report: socket.socket, item: pytest.Item, other: pyte
         gc.freeze()  # what the judge left behind may wait, as it ends, for threads that no fork has
         kernel.die_with_parent(signal.SIGKILL)
         plugin.conn.close()
-        plugin.conn = report
+        plugin.conn, before = report, plugin.waited
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=other)
-        plugin.tell({"layers": plugin.layers, "tier": plugin.tier})
+        plugin.tell({"layers": plugin.layers, "tier": plugin.tier, "waited": plugin.waited - before})
     finally:
         os._exit(0)
 

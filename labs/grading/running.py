@@ -91,6 +91,7 @@ class Running:
 
     def kill(self, reason: str) -> None:
         self.killed = self.killed or reason
+        self.sandbox.out_of_time |= reason == "time"
         with contextlib.suppress(OSError, wire.WireError):
             self.signal(signal.SIGKILL, group=True)
 

@@ -47,6 +47,7 @@ class Sandbox:
         self.place = place
         self.layers: dict[str, str] = {}
         self.killed = ""
+        self.out_of_time = False  # whether something in it had to be ended because it went on for too long
         self.box = place.new("box")
         self.box.mkdir(mode=0o700)
         self.ports: list[int] = []

@@ -62,6 +62,7 @@ class Service(Evidence):
         try:
             news = wire.receive(channel, timeout)
         except TimeoutError:
+            self.running.sandbox.out_of_time = True
             self.fail(
                 wanted=f"the application starts within {timeout:g} s",
                 got="it is still starting",
