@@ -16,6 +16,7 @@ from labs.grading.confine import LAYERS
 from labs.machine import EMBEDDED, LOCAL
 from labs.results import LabResult, State
 from labs.services import KINDS
+from labs.services.programs.templates import SHELF
 
 CHECKS = '''
 import redis
@@ -187,3 +188,29 @@ def of(session: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+STARTS = '''
+from labs.checks import check
+
+
+@check(points=1)
+def starts(work, services):
+    """starts"""
+    services.up("NAME")
+'''
+
+
+@pytest.mark.parametrize("name", ["mlflow", "prefect"])
+def test_a_check_starts_a_service_that_has_never_run_on_this_machine(name: str, tmp_path: Path) -> None:
+    """Its tables are made before it is confined, and kept for the next time."""
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    for template in SHELF.glob(f"{name}-*.db"):
+        template.rename(aside / template.name)
+    toml = LAB_TOML.replace("points = 4", "points = 1")
+    lab = make_lab(tmp_path / "course", checks=STARTS.replace("NAME", name), toml=toml)
+    with Grader(lab.folder.parent.parent, tier=EMBEDDED) as grader:
+        result = grader.grade(lab, make_work(tmp_path / "work"))
+    assert [(check.state, check.because) for check in result.checks] == [(State.PASSED, "")]
+    assert list(SHELF.glob(f"{name}-*.db"))

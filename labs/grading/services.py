@@ -183,6 +183,8 @@ def fork_service(tier: Tier, argument: int, token: str, home: Home) -> Service:
         os.environ.update(
             {**environment(home), TOKEN: token, "HOME": str(home.data), "TMPDIR": str(home.data)}
         )
+        if prepare := getattr(module, "prepare", None):
+            prepare(home.data)
         running = home.recorded()
         layers = confine(_rules(home.data, running.port if running else 0))
         print(f"held by: {layers}", flush=True)

@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
     database = databases.address("mlflow")
     store = database
     if not store:
-        templates.lay_out("mlflow", data / "mlflow.db", _make)
+        prepare(data)
         store = f"sqlite:///{data / 'mlflow.db'}"
     os.environ.update(
         {
@@ -40,6 +40,11 @@ def main(argv: list[str]) -> int:
     else:
         uvicorn.run("mlflow.server:app", fd=int(argv[0]), log_level="warning", interface="wsgi")
     return 0
+
+
+def prepare(data: Path) -> None:
+    """What needs more rights than serving does: the tables, and their copy for the next time."""
+    templates.lay_out("mlflow", data / "mlflow.db", _make)
 
 
 def _make(path: Path) -> None:

@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     data = Path(argv[1])
     store = databases.address("prefect", driver="postgresql+asyncpg")
     if not store:
-        templates.lay_out("prefect", data / "prefect.db", _make)
+        prepare(data)
         store = _sqlite(data / "prefect.db")
         os.environ["PREFECT_API_BLOCKS_REGISTER_ON_START"] = "false"  # they are in the copy
     os.environ[DATABASE] = store
@@ -41,6 +41,11 @@ def main(argv: list[str]) -> int:
 
     uvicorn.run("prefect.server.api.server:create_app", factory=True, fd=int(argv[0]), log_level="warning")
     return 0
+
+
+def prepare(data: Path) -> None:
+    """What needs more rights than serving does: the tables, and their copy for the next time."""
+    templates.lay_out("prefect", data / "prefect.db", _make)
 
 
 def _make(path: Path) -> None:
