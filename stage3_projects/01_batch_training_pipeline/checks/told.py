@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from labs.checks import Finished
-from nights import verdicts
+from nights import expect, verdicts
 from prefect_records import Records, Run
 
 STEPS = ["ingest", "validate", "features", "train", "evaluate", "publish"]
@@ -44,9 +44,12 @@ def tried(run: Run) -> int:
     return int(step["run_count"]) if step else 0
 
 
-def tried_again(records: Records, finished: Finished, day: Any, attempts: int) -> None:
-    """Fail unless `ingest` was completed by a try after these."""
-    run = records.wait_for(finished, day, lambda run: run.steps().get("ingest") == "COMPLETED")
+def tried_again(records: Records, finished: Finished, day: Any, attempts: int, delays: list[float]) -> None:
+    """Fail unless the run ended with 0, `ingest` having been completed by a try after these, and after its pauses."""
+    run = records.wait_for(finished, day, lambda run: run.steps().get("ingest") in ("COMPLETED", "FAILED"))
+    if run is not None:
+        _paused(records, finished, run, delays)
+    expect(finished, 0, hint="The manifest came while `ingest` was waiting to try again.")
     finished.require(
         run is not None and tried(run) > attempts,
         wanted="more than one attempt of the task `ingest` in Prefect's API",
@@ -68,16 +71,21 @@ def pauses(records: Records, finished: Finished, day: Any, delays: list[float]) 
         wanted=f"{wanted} attempts of `ingest`: one, and one after each pause",
         got=f"{tried(run)}",
     )
+    _paused(records, finished, run, delays)
+    why_it_failed(finished, run, "upstream: ")
+
+
+def _paused(records: Records, finished: Finished, run: Run, delays: list[float]) -> None:
+    """Fail unless each try of `ingest` that there was came after its pause (seconds)."""
     gaps = np.diff(records.starts(run.step("ingest") or {}))
     finished.require(
-        len(gaps) == len(delays)
-        and all(gap >= delay - 0.05 for gap, delay in zip(gaps, delays, strict=True)),
+        len(gaps) == tried(run) - 1
+        and all(gap >= delay - 0.05 for gap, delay in zip(gaps, delays, strict=False)),
         wanted=f"pauses of at least {delays} seconds",
         got="shorter ones",
         hint="retry_delay_seconds takes a list: one pause for each retry.",
         measured=f"{gaps}",
     )
-    why_it_failed(finished, run, "upstream: ")
 
 
 def closed_by_the_eval_gate(records: Records, finished: Finished, day: Any, *words: str) -> None:
