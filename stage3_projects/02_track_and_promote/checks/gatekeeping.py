@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from between import Asked, Between
 from candidates import Model, Workshop
 from cards import misfit, turned_round, with_a_figure_of_its_own
-from commands import Company
+from commands import Company, Verdict
 from planting import MARKER, Planted, changed_code, plant, plant_again, record
 
 SLOW_MS = 500  # of the limit's 200
@@ -72,9 +73,27 @@ def expect_changed_files_refused(gate: Company, model: Model, rng: np.random.Gen
     verdict.expect_refused(
         ["artifact", "card"], "The version has the fingerprint of its files from the day it was logged."
     )
+    _must_not_have_run(gate, verdict, "To load a model is to run its code: compare the files first.")
+
+
+def expect_what_was_looked_at_to_run(gate: Company, model: Model, rng: np.random.Generator, url: str) -> None:
+    """One whose code is changed as soon as the gate has read it: the changed code must not run."""
+    planted = plant(gate.api, gate.name, record(model, gate.name, rng))
+
+    def change(asked: Asked) -> None:
+        if asked.wants_a_file and asked.path.endswith(f"/{planted.model_id}/artifacts/planted.py"):
+            gate.api.put(planted.address, {"planted.py": changed_code()})
+
+    with Between(url, after=change) as between:
+        verdict = gate.promote(planted.number, MLFLOW_TRACKING_URI=between.give_to(gate.work))
+    verdict.done.did += ", and the model's code is changed in the store as soon as it was read"
+    hint = (
+        "Load the very files that you have compared. A version's address may give other ones a moment later."
+    )
+    _must_not_have_run(gate, verdict, hint)
+
+
+def _must_not_have_run(gate: Company, verdict: Verdict, hint: str) -> None:
     verdict.done.require(
-        MARKER not in gate.work.files(),
-        wanted="the changed code not run",
-        got="it ran",
-        hint="To load a model is to run its code: compare the files first.",
+        MARKER not in gate.work.files(), wanted="the changed code not run", got="it ran", hint=hint
     )

@@ -229,9 +229,10 @@ def refuses_a_false_card(gate, incumbent, better_model, rng):
 
 
 @check(points=3, when=promotes_a_first_champion)
-def refuses_changed_files(gate, incumbent, better_model, rng):
+def refuses_changed_files(gate, incumbent, better_model, services, rng):
     """refuses a version without a card whose files were changed after they were logged, and does not run them"""
     gatekeeping.expect_changed_files_refused(gate, better_model, rng)
+    gatekeeping.expect_what_was_looked_at_to_run(gate, better_model, rng, services.up("mlflow").url)
 
 
 # Champions
