@@ -33,6 +33,7 @@ REAL = {
         "Kubernetes cluster", ("kubectl", "get", "--raw", "/readyz", "--request-timeout=3s")
     ),
     "prometheus": Real("Prometheus with promtool", ("promtool", "--version")),
+    "pulumi": Real("Pulumi program", ("pulumi", "version")),
     "terraform": Real("Terraform binary", ("terraform", "version")),
 }
 

@@ -1,0 +1,243 @@
+"""Runs the learner's workflow for pull requests and for pushes, with our own `ci/plan` and `ci/apply`.
+
+They write down what they were asked. Actions that talk to clouds are played here; all else is the course's runner.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from labs import workflows
+from labs.checks import CouldNotCheck
+from labs.grading.evidence import Evidence, NotStarted
+from labs.results import Finding
+from labs.workflows import (
+    Event,
+    Malformed,
+    PullRequest,
+    Registry,
+    Settings,
+    Unsupported,
+    Workflow,
+    actions,
+    matrix,
+)
+from labs.workflows.expressions import fill
+from labs.workflows.runner import _scope
+from plans import Drawn
+from sandbox_machine import SandboxMachine
+
+FOLDER, BOTH = ".github/workflows", ("staging", "prod")
+PLAN_ROLE, APPLY_ROLE = (f"arn:aws:iam::123456789012:role/infra-{name}" for name in ("plan", "apply"))
+PLAYED = ("aws-actions/configure-aws-credentials", "hashicorp/setup-terraform", "pulumi/actions")
+STUB_PLAN = """#!/bin/sh
+# Stands in for ci/plan: hands out a plan that is ready, and a different one each time.
+set -eu
+at="@ROOT@/_ci/@RUN@"
+number=$(( $(cat "$at/$1.count" 2>/dev/null || echo 0) + 1 ))
+mkdir -p "$at" "$2"
+echo "$number" >"$at/$1.count"
+cp -f "@GIVEN@/$1-$number.json" "$2/plan.json"
+chmod 644 "$2/plan.json"
+echo "plan of $1, number $number" >"$2/plan.bin"
+echo "@MARK@ $1" >"$2/plan.txt"
+echo "plan|$1|$number|${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}" >>"$at/log"
+"""
+STUB_APPLY = """#!/bin/sh
+# Stands in for ci/apply: writes down which plan it was given.
+set -eu
+at="@ROOT@/_ci/@RUN@"
+mkdir -p "$at"
+echo "apply|$1|$(cat "$2" | tr '|\\n' '  ')|${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}" >>"$at/log"
+"""
+
+
+class AnyCommit(Registry):
+    """The course's registry, and the actions that this lab plays, at any version."""
+
+    def commit(self, uses: str) -> str:
+        name, _, reference = uses.partition("@")
+        if name.lower() in PLAYED and reference:
+            return reference
+        return super().commit(uses)
+
+
+@dataclass
+class Ran:
+    """What one event led to. `log`: (what, environment, which plan, job, role, key)."""
+
+    event: str
+    did: str
+    jobs: list[Any] = field(default_factory=list)
+    log: list[list[str]] = field(default_factory=list)
+    text: str = ""
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.did, output=self.text[-3000:])
+
+    def of(self, what: str) -> list[list[str]]:
+        return [each for each in self.log if each[0] == what]
+
+    @property
+    def failed(self) -> bool:
+        return any(job.result in ("failure", "cancelled") for job in self.jobs)
+
+
+class Pipeline:
+    """The workflows of one learner, in one sandbox."""
+
+    def __init__(self, work, rng: np.random.Generator) -> None:
+        self.work, self.machine = work, SandboxMachine(work)
+        self.tree = [path for path in work.files() if not path.startswith("_")]
+        self.mark, self.number = f"change-{rng.bytes(4).hex()}", 0
+        self.secret = f"redis://:{rng.bytes(8).hex()}@features/0"
+        self.drawn = Drawn(rng)
+        self.found = self._read()
+
+    def _read(self) -> list[Workflow]:
+        paths = [
+            path for path in self.tree if path.startswith(f"{FOLDER}/") and path.endswith((".yml", ".yaml"))
+        ]
+        try:
+            read = [workflows.read(path, self.work.read(path).bytes) for path in paths]
+        except Malformed as error:
+            Evidence(f"read {error.path}").fail(
+                wanted="a workflow", got=error.what, hint="`actionlint` shows more."
+            )
+        found = [each for each in read if each is not None]
+        if not found:
+            raise NotStarted(Finding("look for workflows", f"a workflow in `{FOLDER}`", "there is none"))
+        return found
+
+    def run(self, event: Event, plans: Mapping[str, list[Any]], did: str) -> Ran:
+        """All workflows that the event starts. `plans`: environment → what `ci/plan` hands out, in turn."""
+        self.number += 1
+        given = ""
+        for name, several in plans.items():
+            for number, plan in enumerate(several, 1):
+                given = self.work.give(f"plans-{self.number}/{name}-{number}.json", json.dumps(plan)).rsplit(
+                    "/", 1
+                )[0]
+        self._put_stubs(given)
+        ran = Ran(event.name, did)
+        settings = Settings(
+            "unused",
+            "nukkad-pay/platform",
+            secrets={"FEATURE_STORE_URL": self.secret},
+            variables={"PLAN_ROLE": PLAN_ROLE, "APPLY_ROLE": APPLY_ROLE},
+            registry=AnyCommit(),
+            most_seconds=90.0,
+            run_id=self.number,
+        )
+        for workflow in self.found:
+            if workflows.starts(workflow, event)[0]:
+                with _told(), self._played():
+                    done = workflows.run(workflow, event, self.machine, settings, f"_github/{self.number}")
+                ran.jobs += done.jobs
+        ran.text = "\n".join(
+            f"{j.name} · {s.label}: {s.conclusion}\n{s.output}" for j in ran.jobs for s in j.steps
+        )
+        ran.text += "".join(job.summary for job in ran.jobs)
+        said = self.machine.read(f"_ci/{self.number}/log") or b""
+        ran.log = [line.split("|") for line in said.decode("utf-8", "replace").splitlines()]
+        return ran
+
+    def _put_stubs(self, given: str) -> None:
+        for name, text in (("plan", STUB_PLAN), ("apply", STUB_APPLY)):
+            for word, value in (
+                ("ROOT", self.machine.root),
+                ("RUN", str(self.number)),
+                ("GIVEN", given),
+                ("MARK", self.mark),
+            ):
+                text = text.replace(f"@{word}@", value)
+            self.work.put(f"_stubs/{self.number}/{name}", text)
+
+    @contextmanager
+    def _played(self) -> Iterator[None]:
+        """The actions of this lab, for one run."""
+        before, known = dict(actions.KNOWN), actions.KNOWN
+        assert isinstance(known, dict)
+        known |= {"actions/checkout": self._checkout, PLAYED[0]: _credentials}
+        known |= {name: lambda site, inputs: actions.Done() for name in PLAYED[1:]}
+        try:
+            yield
+        finally:
+            known.clear()
+            known.update(before)
+
+    def _checkout(self, site: actions.Site, inputs: actions.Inputs) -> actions.Done:
+        """The learner's files, with our commands in place of theirs."""
+        target = site.absolute(site.folders.workspace)
+        tops = sorted({path.split("/")[0] for path in self.tree})
+        script = (
+            'mkdir -p "$1"; root="$2"; stubs="$3"; target="$1"; shift 3; cd "$root"; cp -R "$@" "$target/";'
+            'mkdir -p "$target/ci"; rm -f "$target/ci/plan" "$target/ci/apply";'
+            'cp "$stubs/plan" "$stubs/apply" "$target/ci/";'
+            'chmod 755 "$target/ci/plan" "$target/ci/apply"'
+        )
+        stubs = f"{self.machine.root}/_stubs/{self.number}"
+        argv = ["sh", "-c", script, "sh", target, self.machine.root, stubs, *tops]
+        ended = site.machine.run(argv, cwd="", env=site.env, timeout=20)
+        return actions.Done(ended.status, ended.output)
+
+
+def _credentials(site: actions.Site, inputs: actions.Inputs) -> actions.Done:
+    """aws-actions/configure-aws-credentials: a role by OpenID Connect, or the keys that it was given."""
+    role, key = inputs.get("role-to-assume"), inputs.get("aws-access-key-id")
+    if not role and not key:
+        return actions.Done(1, "Credentials could not be loaded: no role-to-assume\n")
+    return actions.Done(0, "", {}, {"AWS_PLAYED_ROLE": role, "AWS_ACCESS_KEY_ID": key or "ASIAPLAYED"})
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except Unsupported as error:
+        raise CouldNotCheck(f"the runner of this lab cannot do {error}") from None
+    except Malformed as error:
+        Evidence(f"run {error.path}").fail(
+            wanted="a workflow", got=error.what, hint="`actionlint` shows more."
+        )
+
+
+def pull_request(number: int, name: str = "pull_request") -> Event:
+    request = PullRequest(number, "Larger servers", "larger", "main", "a" * 40, "b" * 40, "c" * 40)
+    return workflows.pull_request_event(request, ("infra/main.tf",), name=name)
+
+
+def push(sha: str = "d" * 40) -> Event:
+    return Event("push", "refs/heads/main", sha, changed=("infra/main.tf",))
+
+
+def groups(pipeline: Pipeline, jobs: set[str], event: Event, run_id: int) -> list[tuple[str, bool]]:
+    """(group, whether a run that waits ends the one before) for these jobs; ("", …) for a job that is in no group."""
+    found = []
+    settings = Settings("unused", "nukkad-pay/platform", run_id=run_id)
+    for workflow in pipeline.found:
+        scope = _scope(workflow, event, settings, {}, [])
+        for job in workflow.jobs.values():
+            if job.id not in jobs:
+                continue
+            strategy = job.body.get("strategy") or {}
+            for combination in matrix.combinations(strategy["matrix"]) if strategy.get("matrix") else [{}]:
+                inner = scope.with_context("matrix", combination)
+                said = [fill(body.get("concurrency") or "", inner) for body in (workflow.body, job.body)]
+                named = [
+                    (each.get("group", ""), each.get("cancel-in-progress"))
+                    if isinstance(each, dict)
+                    else (each, False)
+                    for each in said
+                ]
+                cancels = any(re.fullmatch("true", str(cancel), re.I) for _, cancel in named)
+                found.append(("/".join(str(group) for group, _ in named if group), cancels))
+    return found

@@ -1,0 +1,3 @@
+variable "name" { type = string }
+variable "vpc_cidr" { type = string }
+variable "zones" { type = list(string) }

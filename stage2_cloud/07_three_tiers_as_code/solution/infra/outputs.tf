@@ -1,0 +1,7 @@
+output "load_balancer" {
+  value = module.app.dns_name
+}
+
+output "database" {
+  value = module.data.database_address
+}
