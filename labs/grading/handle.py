@@ -14,7 +14,7 @@ from labs.grading import collect, wire
 from labs.grading.compare import arguments, exit_words, shorten
 from labs.grading.documents import Document
 from labs.grading.evidence import Answer, Finished, Mismatch, NotStarted, raised
-from labs.grading.process import Process, pipe_with
+from labs.grading.process import Process, pipe_with, start_hint
 from labs.grading.running import Running
 from labs.grading.sandbox import Place, Sandbox
 from labs.grading.service import Service, limit_words, raised_from
@@ -115,9 +115,8 @@ class Work:
         running = self._box().spawn(kind, argv=list(words), env=env, stdin=given)
         if running.trouble:
             running.wait(2)
-            raise Mismatch(
-                Finding(did, "a command that starts", running.trouble, _start_hint(running.trouble))
-            )
+            hint = start_hint(running.trouble)
+            raise Mismatch(Finding(did, "a command that starts", running.trouble, hint))
         return Process(did, running)
 
     def run(
@@ -199,8 +198,7 @@ class Work:
     @property
     def out_of_time(self) -> bool:
         """Whether something of the learner's had to be ended, or given up, because it went on for too long."""
-        box = self._sandbox
-        return self._was_out_of_time or bool(box and (box.out_of_time or box.killed == "time"))
+        return self._was_out_of_time or (self._sandbox is not None and self._sandbox.out_of_time)
 
     @property
     def output(self) -> str:
@@ -300,9 +298,3 @@ class Work:
         finally:
             listener.close()
         return Service(target, running, path)
-
-
-def _start_hint(trouble: str) -> str:
-    if trouble.startswith("not executable"):
-        return "Make it executable: chmod +x, and give it a first line such as #!/usr/bin/env bash."
-    return "Check the file's name, and its first line (#!…)."

@@ -71,3 +71,10 @@ def pipe_with(data: bytes) -> int:
 
     threading.Thread(target=pump, daemon=True).start()
     return read
+
+
+def start_hint(trouble: str) -> str:
+    """What to do about a command that could not be started."""
+    if trouble.startswith("not executable"):
+        return "Make it executable: chmod +x, and give it a first line such as #!/usr/bin/env bash."
+    return "Check the file's name, and its first line (#!…)."

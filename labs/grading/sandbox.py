@@ -230,6 +230,7 @@ class Sandbox:
             with self._news:
                 if "killed" in news:
                     self.killed = news["killed"]
+                    self.out_of_time |= self.killed == "time"
                 self._peak = news["peak_mb"]
                 self._news.notify_all()
         self._end_all()

@@ -54,7 +54,7 @@ class Seen(mocks.Mocks, mocks.MockMonitor):
         self.components: dict = {}
         self.now = threading.local()  # the engine's calls come from several threads
 
-    def RegisterResource(self, request):  # noqa: N802: the engine's own name
+    def RegisterResource(self, request):  # the name is the engine's
         above = request.parent
         chain = []
         while above and above in self.components:
