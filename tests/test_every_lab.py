@@ -7,14 +7,12 @@ only a real program shows is shown. All mistakes at that tier, as long again: `l
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from labs import catalog as catalogs
 from labs import verify
-from labs.catalog import Lab
 from labs.errors import LabsError
 from labs.grading import Grader
 from labs.grading.services import ours
@@ -28,31 +26,13 @@ COURSE = catalogs.load(catalogs.ROOT, MALFORMED)
 WITH_SERVICES = tuple(lab for lab in COURSE.labs if lab.services)
 
 
-@pytest.fixture(scope="session")
-def grader() -> Iterator[Grader]:
-    """One warm parent for all labs."""
-    with Grader(COURSE.root, warm=warm(COURSE.labs), tier=EMBEDDED) as grader:
-        yield grader
-
-
-@pytest.fixture(scope="session")
-def local_grader() -> Iterator[Grader]:
-    """Another one, whose services are real redis-server, PostgreSQL and the like."""
-    with Grader(COURSE.root, warm=warm(WITH_SERVICES), tier=LOCAL) as grader:
-        yield grader
-
-
-def warm(labs: Iterable[Lab]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for lab in labs for name in lab.warm))
-
-
 @pytest.mark.parametrize("slug", [lab.slug for lab in COURSE.labs])
-def test_lab(slug: str, grader: Grader) -> None:
-    show(slug, grader, EMBEDDED)
+def test_lab(slug: str) -> None:
+    show(slug, EMBEDDED)
 
 
 @pytest.mark.parametrize("slug", [lab.slug for lab in WITH_SERVICES])
-def test_lab_with_the_real_services(slug: str, request: pytest.FixtureRequest) -> None:
+def test_lab_with_the_real_services(slug: str) -> None:
     for name in COURSE.lab(slug).services:
         local = KINDS[name].tiers.get(LOCAL)
         if (
@@ -62,15 +42,17 @@ def test_lab_with_the_real_services(slug: str, request: pytest.FixtureRequest) -
         if not os.environ.get("LABS_TEST_REAL"):
             pytest.skip(f"not on this machine: {local.get_it}")
         pytest.fail(f"LABS_TEST_REAL is set, and {name} is not there: {local.get_it}")
-    show(slug, request.getfixturevalue("local_grader"), LOCAL)
+    show(slug, LOCAL)
 
 
-def show(slug: str, grader: Grader, tier: str) -> None:
-    labs, second = (COURSE.lab(slug),), tier == LOCAL
+def show(slug: str, tier: str) -> None:
+    """Each lab has a warm parent of its own: forks of one that has imported what all labs need cost more."""
+    lab, second = COURSE.lab(slug), tier == LOCAL
     fresh = verify.in_ci() or second
-    [verdict] = verify.verify(
-        COURSE, labs, grader, verify.Report(), fresh=fresh, tier=tier, second_look=second
-    )
+    with Grader(COURSE.root, warm=lab.warm, tier=tier) as grader:
+        [verdict] = verify.verify(
+            COURSE, (lab,), grader, verify.Report(), fresh=fresh, tier=tier, second_look=second
+        )
     if not verdict.ok:
         pytest.fail(str(verdict), pytrace=False)
 
