@@ -74,10 +74,10 @@ class Sandbox:
         wire.send(self.keeper, request, timeout=10)
         self.control = ours
         self.work = self._await_work_folder()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
         self._ear = threading.Thread(target=self._hear_keeper, daemon=True)
         self._ear.start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _await_work_folder(self) -> int:
         self.control.settimeout(30)
@@ -99,8 +99,9 @@ class Sandbox:
         return not self._gone.is_set()
 
     def await_reason(self, timeout: float) -> None:
-        """Give the keeper's word on why it ended a process time to arrive."""
-        self._gone.wait(timeout)
+        """Give the keeper's word on why it ended a process time to arrive: its answers come in order."""
+        if not self._gone.wait(timeout):
+            self.peak_mb()
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """What a learner's process sees of the world: nothing of ours."""
@@ -218,6 +219,9 @@ class Sandbox:
                     )
                     running.ended.set()
                 self._news.notify_all()
+        self._ear.join(
+            10
+        )  # the keeper says why before it ends the caretaker; on a busy machine we hear it later
         self._end_all()
 
     def _hear_keeper(self) -> None:

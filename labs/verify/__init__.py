@@ -157,15 +157,17 @@ def _grade(todo: Sequence[Wanted], grader: Grades, report: Report) -> dict[str, 
 
 
 def _timed_alone(case: Case, grader: Grades) -> Case:
-    """Busy cores make a check slower, never quicker: only one that was too slow is timed again, alone."""
-    key = Key(SOLUTION, case.lab.seed)
-    first = case.gradings.get(key)
-    if first is None or first.result is None:
-        return case
-    if all(check.seconds <= case.lab.check_seconds for check in first.result.checks):
-        return case
-    alone = grade(grader, Wanted(case.lab, key, lambda _: case.lab.solution))
-    return replace(case, gradings={**case.gradings, key: alone})
+    """Busy cores make a check slower, never quicker: one that was too slow is timed again, alone, up to three times."""
+    key, lab = Key(SOLUTION, case.lab.seed), case.lab
+    for _ in range(3):
+        found = case.gradings.get(key)
+        if case.second_look or found is None or found.result is None:
+            break
+        if all(check.seconds <= lab.check_seconds for check in found.result.checks):
+            break
+        alone = grade(grader, Wanted(lab, key, lambda _: lab.solution))
+        case = replace(case, gradings={**case.gradings, key: alone})
+    return case
 
 
 def _open_gates(case: Case, report: Report, began: float) -> Verdict:

@@ -63,7 +63,7 @@ class Case:
     """One lab under verification.
 
     `second_look`: the lab verified at the embedded tier, to the letter. Here right answers have to pass again, on the
-    public seed, and mistakes to fail only where they show what the embedded tier cannot.
+    public seed, and mistakes to fail only where they show what the embedded tier cannot. Nothing is timed.
     """
 
     catalog: Catalog
