@@ -49,7 +49,7 @@ def ask(operation, *fine, **arguments):
                 return code
             if code != "ThrottlingException" and problem.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
                 stop(5, f"ECR refuses {operation}: {problem}")
-        except botocore.exceptions.HTTPClientError as problem:
+        except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as problem:
             print(f"{operation}: {problem}", file=sys.stderr)
         except botocore.exceptions.BotoCoreError as broken:
             stop(5, f"{operation}: {broken}")

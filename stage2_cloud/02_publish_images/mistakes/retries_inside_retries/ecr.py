@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from backoff import waits
 from trouble import ApiTrouble
@@ -56,7 +57,7 @@ class Ecr:
                 if not _is_passing(error):
                     raise ApiTrouble(f"{operation}: {error}") from error
                 last: Exception = error
-            except HTTPClientError as error:  # no answer, or half of one
+            except (HTTPClientError, NoConnection) as error:  # no answer, or half of one
                 last = error
             except BotoCoreError as error:
                 raise ApiTrouble(f"{operation}: {error}") from error
