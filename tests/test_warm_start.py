@@ -103,3 +103,31 @@ def reads(work):
     with Grader(tmp_path, warm=asks_early) as warm:
         [asked] = warm.grade(lab, folder).checks
     assert asked.state is State.PASSED, asked.got
+
+
+def test_a_client_of_s3_finds_its_description_read(tmp_path: Path) -> None:
+    """With boto3 and moto.s3 warm, a new process makes a client of S3 without a file; others as they always do."""
+    script = """
+import sys, boto3
+read = []
+sys.addaudithook(lambda event, args: read.append(str(args[0])) if event == "open" else None)
+read_of = lambda: [path.split("/")[-3] for path in read if "service-2" in path]
+keys = {"region_name": "ap-south-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+names = [boto3.client(name, **keys).meta.service_model.service_name for name in ("s3", "sqs")]
+print(*names, *read_of(), file=sys.stderr)
+"""
+    checks = '''
+from labs.checks import check
+
+
+@check(points=1)
+def makes(work):
+    """makes clients"""
+    done = work.run("python3", "make.py", warm=True, timeout=60)
+    done.require(done.stderr == "s3 sqs sqs\\n", wanted="one file, of sqs", got=done.stderr)
+'''
+    lab = make_lab(tmp_path / "course", checks)
+    folder = make_work(tmp_path / "work", make_py=script)
+    with Grader(tmp_path, warm=("boto3", "moto.s3.responses", "moto.moto_server.werkzeug_app")) as warm:
+        [made] = warm.grade(lab, folder).checks
+    assert made.state is State.PASSED, made.got

@@ -53,6 +53,10 @@ def main(argv: list[str]) -> int:
     life = socket.socket(fileno=int(argv[1]))
     session, modules = argv[2], argv[3:]
     _import((*ALWAYS, *modules, *(SERVING if APPLICATIONS & {*modules} else ())))
+    if "boto3" in modules:
+        from labs.services.aws.descriptions import read_ahead
+
+        read_ahead(modules)
     prepare()
     sys.modules["__main__"] = types.ModuleType(
         "__main__"

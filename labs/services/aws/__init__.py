@@ -10,4 +10,6 @@ switched off, and `Guard` decides before it is asked:
     tokens.py      a stand-in for an identity provider, and its tokens
     guard.py       puts them together, with labs.services.iam as the judge
     answers.py     refusals, in the words of each protocol
+
+For speed alone: descriptions.py has botocore's descriptions of services read before processes are forked.
 """

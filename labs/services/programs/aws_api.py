@@ -37,6 +37,7 @@ def main(argv: list[str]) -> int:
     control = secrets.token_urlsafe(24)
     write_whole(data / "control", control)
     moto_judges_no_more()
+    moto_lists_its_modules_once()
     alarm_calls.complete_moto()
     budgets.complete_moto()
     application = Guard(cast(Application, DomainDispatcherApplication(create_backend_app)), control)
@@ -50,6 +51,14 @@ def moto_judges_no_more() -> None:
     from moto.s3.models import FakeBucket
 
     setattr(FakeBucket, "get_permission", lambda *_: PermissionResult.PERMITTED)  # noqa: B010
+
+
+def moto_lists_its_modules_once() -> None:
+    """It looks through its own folder at every request, which takes it longer than the rest of a small one."""
+    from moto import backends
+
+    modules = frozenset(backends.list_of_moto_modules())
+    setattr(backends, "list_of_moto_modules", lambda: modules)  # noqa: B010
 
 
 def first_user() -> dict[str, str]:

@@ -225,6 +225,7 @@ def _ready(pod: Obj) -> bool:
 def _handler(between: Between, who: int) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are written apart
 
         def handle_one_request(self) -> None:
             try:
