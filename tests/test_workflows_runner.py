@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 from labs import workflows
-from labs.workflows import Event, Image, JobRun, Run, Settings, ThisComputer, Unsupported, repository
+from labs.workflows import (
+    Event,
+    Image,
+    JobRun,
+    Run,
+    Settings,
+    ThisComputer,
+    Unsupported,
+    actions,
+    concurrency,
+    repository,
+)
 from labs.workflows.caches import places
 from labs.workflows.environment import BadFile, assignments
 from labs.workflows.machine import inside
@@ -511,3 +522,69 @@ def test_events_of_other_kinds_run_on_their_branch(bench: Bench) -> None:
     event = Event("workflow_dispatch", "refs/heads/main", bench.requests[1].base_sha, inputs={"who": "Meera"})
     run = workflows.run(workflow, event, bench.machine, Settings("origin.git"), "runs/dispatch")
     assert said(run.jobs[0])[1] == "one\nmain\nMeera"
+
+
+def test_an_action_may_be_played_by_the_caller(
+    bench: Bench, machine: ThisComputer, requests: dict[int, workflows.PullRequest]
+) -> None:
+    """At any version, but only with one; and what it sets is there for the steps that follow."""
+    body = """on: pull_request
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - {uses: Some/Cloud-Login@USED, with: {Role: reader}, id: login}
+      - run: echo "$ROLE ${{ steps.login.outputs.role }}"
+"""
+    asked = list[str]()
+
+    def login(site: actions.Site, inputs: actions.Inputs) -> actions.Done:
+        asked.append(inputs.get("role"))
+        return actions.Done(0, "", {"role": "out"}, {"ROLE": inputs.get("role")})
+
+    settings = Settings("origin.git", played={"some/cloud-login": login})
+    event = workflows.pull_request_event(requests[1], ("a.txt",))
+    for version in ("v4", "f" * 40):
+        workflow = workflows.read("w.yml", body.replace("USED", version).encode())
+        assert workflow is not None
+        run = workflows.run(workflow, event, machine, settings, f"played/{version}")
+        assert said(run.jobs[0])[-1] == "reader out"
+    assert asked == ["reader", "reader"]
+    without = workflows.read("w.yml", body.replace("@USED", "").encode())
+    assert without is not None
+    with pytest.raises(Unsupported):
+        workflows.run(without, event, machine, settings, "played/none")
+
+
+@pytest.mark.parametrize(
+    ("top", "own", "wanted"),
+    [
+        ("", "", [(), ()]),
+        ("concurrency: all", "", [(("all", False),)] * 2),
+        (
+            "concurrency: {group: '${{ github.workflow }}', cancel-in-progress: true}",
+            "concurrency: apply-${{ matrix.env }}",
+            [(("w", True), ("apply-staging", False)), (("w", True), ("apply-prod", False))],
+        ),
+        (
+            "",
+            "concurrency: {group: '${{ github.ref }}', cancel-in-progress: \"${{ github.ref == 'refs/heads/x' }}\"}",
+            [(("refs/heads/main", False),)] * 2,
+        ),
+    ],
+)
+def test_concurrency_groups(top: str, own: str, wanted: list[tuple[tuple[str, bool], ...]]) -> None:
+    text = f"""name: w
+on: push
+{top}
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    strategy: {{matrix: {{env: [staging, prod]}}}}
+    {own}
+    steps: [{{run: "true"}}]
+"""
+    workflow = workflows.read("w.yml", text.encode())
+    assert workflow is not None
+    event = Event("push", "refs/heads/main", "a" * 40)
+    assert concurrency.groups(workflow, workflow.jobs["a"], event, Settings("unused")) == wanted

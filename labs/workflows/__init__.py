@@ -7,9 +7,10 @@ network.
 
 What it does not do raises `Unsupported`, so that whoever called can say "could not check" and never "passed":
 reusable workflows, local and Docker actions, all other actions and commits, containers and services, Windows and macOS,
-submodules, another repository, what pip or uv would have to download. Not done, and without a word: concurrency groups,
-environments and their approvals, the contents of caches (only whether what was installed lay there is recorded), log
-commands such as `::error::`, `cancelled()` by a person. Jobs run one after the other.
+submodules, another repository, what pip or uv would have to download. Not done, and without a word: waiting for
+concurrency groups (concurrency.py says which they are), environments and their approvals, the contents of caches (only
+whether what was installed lay there is recorded), log commands such as `::error::`, `cancelled()` by a person. Jobs run
+one after the other.
 """
 
 from __future__ import annotations

@@ -287,8 +287,11 @@ def perform(uses: str, site: Site, given: Mapping[str, Any]) -> Done:
     """
     if uses.startswith(("./", "docker://")):
         raise Unsupported(f"`uses: {uses}`: local actions and images")
+    name, _, version = uses.partition("@")
+    name = name.lower()
+    if version and name in site.settings.played:
+        return site.settings.played[name](site, Inputs(given))
     site.settings.registry.commit(uses)
-    name = uses.partition("@")[0].lower()
     if name not in KNOWN:
         raise Unsupported(f"the action `{name}`")
     return KNOWN[name](site, Inputs(given))

@@ -49,7 +49,7 @@ def run(
             continue
         needs = {need: done[need] for need in job.needs}
         above = [one for need in needed_by(workflow, job) for one in done[need]]
-        scope = _scope(workflow, event, settings, needs, above)
+        scope = scope_of(workflow, event, settings, needs, above)
         done[job.id] = _run_one(
             job, scope, Surroundings(machine, settings, workflow, event, record, scope), folder
         )
@@ -85,7 +85,7 @@ def needed_by(workflow: Workflow, job: Job) -> list[str]:
     return found
 
 
-def result_of(runs: list[JobRun]) -> str:
+def result_of(runs: Sequence[JobRun]) -> str:
     """`needs.<job>.result`: of one job, or of all combinations of its matrix."""
     results = [SUCCESS if run.continues and run.result == FAILURE else run.result for run in runs]
     return next((result for result in (FAILURE, CANCELLED) if result in results), None) or (
@@ -93,13 +93,14 @@ def result_of(runs: list[JobRun]) -> str:
     )
 
 
-def _scope(
+def scope_of(
     workflow: Workflow,
     event: Event,
     settings: Settings,
-    needs: Mapping[str, list[JobRun]],
-    above: list[JobRun],
+    needs: Mapping[str, Sequence[JobRun]],
+    above: Sequence[JobRun],
 ) -> Scope:
+    """What expressions of a job see before it starts. `needs`: how those ended that it names; `above`: all above it."""
     by_id: dict[str, list[JobRun]] = {}
     for one in above:
         by_id.setdefault(one.id, []).append(one)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from labs.workflows.registry import Registry
+
+if TYPE_CHECKING:
+    from labs.workflows.actions import Done, Inputs, Site
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Settings:
         repository: `owner/name`.
         secrets, variables: of the repository. A pull request from a fork sees no secrets.
         default_permissions: "write-all" or "read-all": the repository's setting for tokens.
+        played: actions that the caller does itself, at whatever version: by `owner/name` in lower case.
         most_seconds: a command that runs longer is ended here, whatever its timeout.
     """
 
@@ -50,6 +55,7 @@ class Settings:
     variables: Mapping[str, str] = field(default_factory=dict)
     default_permissions: str = "write-all"
     registry: Registry = field(default_factory=Registry)
+    played: Mapping[str, Callable[[Site, Inputs], Done]] = field(default_factory=dict)
     image: Image = field(default_factory=Image)
     most_seconds: float = 60.0
     run_id: int = 1

@@ -6,7 +6,6 @@ They write down what they were asked. Actions that talk to clouds are played her
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,21 +21,18 @@ from labs.workflows import (
     Event,
     Malformed,
     PullRequest,
-    Registry,
     Settings,
     Unsupported,
     Workflow,
     actions,
-    matrix,
+    concurrency,
 )
-from labs.workflows.expressions import fill
-from labs.workflows.runner import _scope
 from plans import Drawn
 from sandbox_machine import SandboxMachine
 
 FOLDER, BOTH = ".github/workflows", ("staging", "prod")
 PLAN_ROLE, APPLY_ROLE = (f"arn:aws:iam::123456789012:role/infra-{name}" for name in ("plan", "apply"))
-PLAYED = ("aws-actions/configure-aws-credentials", "hashicorp/setup-terraform", "pulumi/actions")
+CREDENTIALS, TOOLS = "aws-actions/configure-aws-credentials", ("hashicorp/setup-terraform", "pulumi/actions")
 STUB_PLAN = """#!/bin/sh
 # Stands in for ci/plan: hands out a plan that is ready, and a different one each time.
 set -eu
@@ -57,16 +53,6 @@ at="@ROOT@/_ci/@RUN@"
 mkdir -p "$at"
 echo "apply|$1|$(cat "$2" | tr '|\\n' '  ')|${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}" >>"$at/log"
 """
-
-
-class AnyCommit(Registry):
-    """The course's registry, and the actions that this lab plays, at any version."""
-
-    def commit(self, uses: str) -> str:
-        name, _, reference = uses.partition("@")
-        if name.lower() in PLAYED and reference:
-            return reference
-        return super().commit(uses)
 
 
 @dataclass
@@ -133,13 +119,17 @@ class Pipeline:
             "nukkad-pay/platform",
             secrets={"FEATURE_STORE_URL": self.secret},
             variables={"PLAN_ROLE": PLAN_ROLE, "APPLY_ROLE": APPLY_ROLE},
-            registry=AnyCommit(),
+            played={
+                "actions/checkout": self._checkout,
+                CREDENTIALS: _credentials,
+                **{name: lambda site, inputs: actions.Done() for name in TOOLS},
+            },
             most_seconds=90.0,
             run_id=self.number,
         )
         for workflow in self.found:
             if workflows.starts(workflow, event)[0]:
-                with _told(), self._played():
+                with _told():
                     done = workflows.run(workflow, event, self.machine, settings, f"_github/{self.number}")
                 ran.jobs += done.jobs
         ran.text = "\n".join(
@@ -160,19 +150,6 @@ class Pipeline:
             ):
                 text = text.replace(f"@{word}@", value)
             self.work.put(f"_stubs/{self.number}/{name}", text)
-
-    @contextmanager
-    def _played(self) -> Iterator[None]:
-        """The actions of this lab, for one run."""
-        before, known = dict(actions.KNOWN), actions.KNOWN
-        assert isinstance(known, dict)
-        known |= {"actions/checkout": self._checkout, PLAYED[0]: _credentials}
-        known |= {name: lambda site, inputs: actions.Done() for name in PLAYED[1:]}
-        try:
-            yield
-        finally:
-            known.clear()
-            known.update(before)
 
     def _checkout(self, site: actions.Site, inputs: actions.Inputs) -> actions.Done:
         """The learner's files, with our commands in place of theirs."""
@@ -221,23 +198,12 @@ def push(sha: str = "d" * 40) -> Event:
 
 def groups(pipeline: Pipeline, jobs: set[str], event: Event, run_id: int) -> list[tuple[str, bool]]:
     """(group, whether a run that waits ends the one before) for these jobs; ("", …) for a job that is in no group."""
-    found = []
     settings = Settings("unused", "nukkad-pay/platform", run_id=run_id)
+    found = []
     for workflow in pipeline.found:
-        scope = _scope(workflow, event, settings, {}, [])
         for job in workflow.jobs.values():
-            if job.id not in jobs:
-                continue
-            strategy = job.body.get("strategy") or {}
-            for combination in matrix.combinations(strategy["matrix"]) if strategy.get("matrix") else [{}]:
-                inner = scope.with_context("matrix", combination)
-                said = [fill(body.get("concurrency") or "", inner) for body in (workflow.body, job.body)]
-                named = [
-                    (each.get("group", ""), each.get("cancel-in-progress"))
-                    if isinstance(each, dict)
-                    else (each, False)
-                    for each in said
-                ]
-                cancels = any(re.fullmatch("true", str(cancel), re.I) for _, cancel in named)
-                found.append(("/".join(str(group) for group, _ in named if group), cancels))
+            if job.id in jobs:
+                for several in concurrency.groups(workflow, job, event, settings):
+                    names = "/".join(name for name, _ in several)
+                    found.append((names, any(cancels for _, cancels in several)))
     return found
