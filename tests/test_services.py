@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,7 @@ import pytest
 from labs.errors import LabsError
 from labs.machine import COMPOSE, EMBEDDED, LOCAL
 from labs.services import KINDS, Supervisor, compose
-from labs.services.home import TOKEN, Running
+from labs.services.home import TOKEN, Home, Running
 from labs.services.supervisor import Standing
 
 ENV = {
@@ -424,3 +425,28 @@ def test_mlflow_answers_to_the_names_by_which_a_codespace_reaches_it(
     assert asked_as("evil.example") == 403
     assert asked_as(f"other-{now.port}.app.github.dev") == 403
     assert asked_as(forwarded, origin="https://evil.example") == 403
+
+
+@pytest.mark.parametrize(("says", "wanted"), [("", "slow"), ("cannot read its file", "--fresh")])
+def test_what_never_answers_is_told_apart_by_its_words(
+    says: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data are not called damaged because a machine is slow."""
+    redis = KINDS["redis"]
+    hurried = replace(redis.tiers[EMBEDDED], ready_seconds=0.3)
+    monkeypatch.setitem(KINDS, "redis", replace(redis, tiers={**redis.tiers, EMBEDDED: hurried}))
+
+    class Silent:
+        pid = 2**30
+
+        def poll(self) -> int | None:
+            return None
+
+    def launch(words: list[str], variables: Mapping[str, str], home: Home) -> Silent:
+        home.log.write_text(says)
+        return Silent()
+
+    asked = Supervisor(tmp_path, usual_ports=False, launch=launch)
+    with pytest.raises(LabsError, match="does not answer after") as refused:
+        asked.up("redis", EMBEDDED)
+    assert wanted in refused.value.next_step

@@ -251,8 +251,13 @@ def _did_not_start(kind: Kind, home: Home, why: str) -> LabsError:
     if shutil.disk_usage(home.folder).free < LEAST_FREE:  # then its last words may be lost as well
         return plainly(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(home.folder)), home.folder)
     words = " ".join(home.last_lines(2).splitlines())
+    if not words:
+        return LabsError(
+            f"{kind.title} did not start: {why}, and it has complained of nothing.",
+            f"This machine may be slow, or busy with something else: try again. labs up {kind.name}",
+        )
     return LabsError(
-        f"{kind.title} did not start: {why}" + (f". Its last words: {words}" if words else "."),
+        f"{kind.title} did not start: {why}. Its last words: {words}",
         f"Read {home.log}. If its data is damaged: labs up {kind.name} --fresh (the old data is kept aside).",
     )
 
