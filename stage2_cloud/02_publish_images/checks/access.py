@@ -8,8 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from company import ACCOUNT, DONE, Company, client, said
+from company import ACCOUNT, DONE, REGION, Company, client, said
 from labs.checks import Finished
+from labs.services.iam import Caller, Policy, Request, decide
 
 TRUST = {
     "Version": "2012-10-17",
@@ -46,12 +47,38 @@ NEVER = {
 PUBLISHER, DEPLOYER = PUSHES, {**JUDGES, **KEEPS}
 EVERYTHING = {**READS, **PUSHES, **JUDGES, **KEEPS, **NEVER}
 LOGIN = "get_authorization_token"
+# What neither role may do anywhere: a sample of each way out of its work. All names are from the Service Authorization
+# Reference. These are judged from the document, as the embedded API judges calls: it does not have all of them.
+ELSEWHERE = (
+    ("iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/nobody"),
+    ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/deployer"),
+    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/deployer"),
+    ("iam:ListRoles", "*"),
+    ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/deployer"),
+    ("s3:GetObject", "arn:aws:s3:::nukkad-models/fraud/model.json"),
+    ("s3:PutObject", "arn:aws:s3:::nukkad-models/fraud/model.json"),
+    ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:ledger-AbCdEf"),
+    ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/ledger"),
+    ("kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"),
+    ("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ledger"),
+    ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/payments/fraud"),
+    ("eks:DescribeCluster", f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/payments"),
+    ("ec2:RunInstances", f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*"),
+    ("cloudtrail:StopLogging", f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/all"),
+    ("ecr-public:PutImage", f"arn:aws:ecr-public::{ACCOUNT}:repository/fraud"),
+    ("ecr:PutRegistryPolicy", "*"),
+    ("ecr:PutReplicationConfiguration", "*"),
+    ("ecr:DeletePullThroughCacheRule", "*"),
+)
+# Of its own repository, and in no call of ours that the embedded API has.
+NOT_ITS_OWN = ("ecr:DeleteRepositoryPolicy", "ecr:ReplicateImage", "ecr:TagResource")
 
 
 class Role:
     """A role with the policy that release.py printed, and a session of it."""
 
     def __init__(self, company: Company, name: str) -> None:
+        self.name = name
         self.done = done = company.run("policy", "--role", name).expect(status=DONE)
         document = json.dumps(said(done))
         whole = f"{name}-{company.service}"
@@ -65,6 +92,7 @@ class Role:
                 got=refused.response["Error"]["Code"],
                 hint="Its parts are Version and Statement; a statement has Effect, Action and Resource.",
             )
+        self.policy = Policy.parse(document, "the policy")
         keys = sts.assume_role(RoleArn=role, RoleSessionName="release")["Credentials"]
         self.variables = {
             **company.variables,
@@ -82,6 +110,16 @@ class Role:
 
     def may_leave_ecr(self) -> bool:
         return _passes(self._s3.list_buckets, {})
+
+    def would(self, action: str, resource: str) -> bool:
+        """Whether the document allows it, in a session like ours (IAM User Guide, "Policy evaluation logic")."""
+        caller = Caller(ACCOUNT, f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.name}/release")
+        said = {
+            "aws:requestedregion": [REGION],
+            "aws:securetransport": ["true"],
+            "aws:resourceaccount": [ACCOUNT],
+        }
+        return decide(Request(caller, action, resource, said), [self.policy]).allowed
 
 
 def _passes(call: Callable[..., Any], arguments: dict[str, Any]) -> bool:
@@ -109,23 +147,34 @@ def expect_access(company: Company, role: Role, allowed: dict[str, Any]) -> None
             hint="Run the command with the role's own keys, and read which action is missing.",
         )
     for operation in (one for one in EVERYTHING if one not in {**allowed, **READS, **JUDGES}):
-        _refuse(done, role, operation, service, "its own repository")
-    for about, name, operations in _others(company):
+        arguments = {"repositoryName": service, **EVERYTHING[operation]}
+        _refuse(done, _action(operation), "its own repository", role.may(operation, **arguments))
+    some = [str(one) for one in company.rng.choice(list(EVERYTHING), 2, replace=False)]
+    for about, name in _others(company):
         company.ecr.create_repository(repositoryName=name)
-        for operation in operations:
-            _refuse(done, role, operation, name, about)
+        for operation in EVERYTHING:  # all from the document, some also by doing it
+            allowed_there = role.would(_action(operation), _arn(name)) or (
+                operation in some and role.may(operation, repositoryName=name, **EVERYTHING[operation])
+            )
+            _refuse(done, _action(operation), about, allowed_there)
     done.require(
         not role.may("create_repository", repositoryName=f"new-{service}") and not role.may_leave_ecr(),
         wanted="new repositories and other services of AWS are denied",
         got="they are allowed",
     )
+    for action, resource in (*ELSEWHERE, *((action, _arn(service)) for action in NOT_ITS_OWN)):
+        done.require(
+            not role.would(action, resource),
+            wanted=f"{action} is denied",
+            got="it is allowed",
+            hint="Which command of this role makes this call? Leave out what none of them needs.",
+        )
 
 
-def _refuse(done: Finished, role: Role, operation: str, repository: str, about: str) -> None:
-    arguments = {"repositoryName": repository, **EVERYTHING[operation]}
+def _refuse(done: Finished, action: str, about: str, allowed: bool) -> None:
     done.require(
-        not role.may(operation, **arguments),
-        wanted=f"{_action(operation)} with {about} is denied",
+        not allowed,
+        wanted=f"{action} with {about} is denied",
         got="it is allowed",
         hint="Name the actions one by one, and the one repository by its whole ARN.",
     )
@@ -135,11 +184,14 @@ def _action(operation: str) -> str:
     return "ecr:" + "".join(word.capitalize() for word in operation.split("_"))
 
 
-def _others(company: Company) -> list[tuple[str, str, list[str]]]:
-    """Repositories of other teams, and what is tried with them. One begins with the name of ours, one ends with it."""
-    some = [str(one) for one in company.rng.choice(list(EVERYTHING), 2, replace=False)]
+def _arn(repository: str) -> str:
+    return f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{repository}"
+
+
+def _others(company: Company) -> list[tuple[str, str]]:
+    """Repositories of other teams. One begins with the name of ours, one ends with it."""
     return [
-        ("a repository whose name begins with its own", f"{company.service}-shadow", list(EVERYTHING)),
-        ("a repository whose name ends with its own", f"old-{company.service}", some),
-        ("another repository", f"assist-{company.rng.bytes(3).hex()}", some),
+        ("a repository whose name begins with its own", f"{company.service}-shadow"),
+        ("a repository whose name ends with its own", f"old-{company.service}"),
+        ("another repository", f"assist-{company.rng.bytes(3).hex()}"),
     ]

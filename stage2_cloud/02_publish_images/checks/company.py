@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -21,6 +22,7 @@ DONE, WRONG_INPUT, REFUSED, BLOCKED, API_TROUBLE = 0, 2, 3, 4, 5
 ENVIRONMENTS = ("staging", "prod")
 FIRST_WAIT = 0.02  # seconds, where nothing is measured
 LONG_AGO = 400.0  # days
+DEPLOYED_LONG_AGO = "2026-01-05T09:30:00+05:30"  # what the records that we write say
 PATIENCE = 60.0  # seconds for a command, on a machine that is busy with others
 
 
@@ -47,6 +49,7 @@ class Company:
         self.registry = Between(self.variables)
         self.shared = (rng.bytes(700), rng.bytes(500))  # layers that every image of the service has
         self.folders = 0
+        self.opened = datetime.now(UTC)
         if repository:
             self.ecr.create_repository(
                 repositoryName=self.service,
@@ -199,12 +202,24 @@ class Company:
             "digest": image.digest,
             "image": self.uri(image),
             "commit": image.commit,
-            "deployed_at": "2026-01-05T09:30:00+05:30",
+            "deployed_at": DEPLOYED_LONG_AGO,
         }
 
 
 def _text(found: Any) -> str | None:
     return found if isinstance(found, str) else None
+
+
+def ends(done: Finished, status: int, hint: str = "") -> Finished:
+    """It ended with this status, and said why in words where that is not 0."""
+    done.expect(status=status, hint=hint)
+    done.require(
+        status == DONE or (done.stderr.strip() and "Traceback (most recent call last)" not in done.stderr),
+        wanted="a message on standard error that says why",
+        got="a traceback" if done.stderr.strip() else "nothing there",
+        hint="At 3 AM somebody reads the log of the pipeline: a status alone does not tell what to do.",
+    )
+    return done
 
 
 def said(done: Finished) -> dict[str, Any]:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from answers_of_ecr import SILENCE, Said
-from company import DONE, PATIENCE, WRONG_INPUT, Company
+from company import DONE, PATIENCE, WRONG_INPUT, Company, ends
 from image_maker import Image
 from labs.checks import Finished, Process
 from registry_between import Call
+from scenes import expect_kept
 
 OVERDUE, RECENT = 31.0, 29.0  # days
 # Seconds without a call of the other deployment, after which it waits for this one: judged already, or not yet.
 QUIET, LONGEST, NEVER_BEGINS = 1.0, 20.0, 4.0
+OF_A_COLLEAGUE = json.dumps(
+    {
+        "rules": [
+            {
+                "rulePriority": 1,
+                "description": "an audit is on: nothing goes before summer",
+                "selection": {
+                    "tagStatus": "any",
+                    "countType": "sinceImagePushed",
+                    "countUnit": "days",
+                    "countNumber": 500,
+                },
+                "action": {"type": "expire"},
+            }
+        ]
+    }
+)
 
 
 class Repository:
@@ -98,6 +117,29 @@ def deploy_and_die(company: Company, image: Image, moment: str) -> Finished:
     return done
 
 
+def deploy_while_read(company: Company, image: Image) -> None:
+    """Somebody has opened the old record when the new one is written: a second name of the file stays with him."""
+    old = company.work.read(company.path("staging")).bytes
+    linked = company.work.run("ln", company.path("staging"), "opened.json")
+    assert linked.status == 0, linked.stderr
+    done = company.stage(image, about="the platform is reading the record of staging").expect(status=DONE)
+    done.require(
+        company.work.read("opened.json").bytes == old,
+        wanted="a new file in the place of the old one, which its reader reads to its end",
+        got="the old file has changed under its reader",
+        hint="Who writes into a file leaves half a record when he is killed. Put a whole one in its place.",
+    )
+
+
+def deploy_without_a_folder(company: Company, image: Image) -> None:
+    """No record can be written: there is a file where the folder of the records should be."""
+    company.work.put("closed", "no folder")
+    before = raw(company)
+    done = company.stage(image, about="DEPLOYMENTS is a file, no folder", DEPLOYMENTS="closed")
+    ends(done, WRONG_INPUT, hint="Which exceptions does the system raise when a file cannot be made?")
+    expect_same(company, done, before)
+
+
 class WaitsForTheOther:
     """Holds the first lifecycle policy back until the other deployment has ended, or stands still."""
 
@@ -135,31 +177,50 @@ def deploy_both(company: Company, image: Image) -> list[Finished]:
 
 
 def forgetting(company: Company, repository: Repository) -> None:
-    """Records that are missing or torn: whoever cannot read them must not act."""
-    repository.gc()
+    """Records that are missing or torn, a policy that is lost: whoever does not know what runs must not act."""
+    done = company.run("setup", about="the lifecycle policy is lost").expect(status=DONE)
+    expect_kept(company, done, hint="What runs already when this policy is written? The records say it.")
+    repository.expect_expired(done)
+    company.ecr.put_lifecycle_policy(repositoryName=company.service, lifecyclePolicyText=OF_A_COLLEAGUE)
     before = raw(company)
-    company.run("setup", about="again").expect(status=DONE)
+    done = company.run("setup", about="there is a policy").expect(status=DONE)
+    expect_same(
+        company, done, before, "A policy that is there may protect what you do not know of: it stays."
+    )
     done = company.run("gc", about="in a folder without records", DEPLOYMENTS="elsewhere")
     expect_careful(company, done, before)
     torn = before[1][: int(company.rng.integers(len(before[1]) // 2))]
     company.work.put(company.path("prod"), torn)
     before = raw(company)
     expect_careful(company, company.run("gc", about="the record of prod is torn"), before)
-    done = company.stage(repository.unneeded[2], about="the record of prod is torn")
+    company.work.put(company.path("prod"), "{}")
+    before = raw(company)
+    done = company.stage(repository.unneeded[2], about="the record of prod is {}")
+    expect_careful(company, done, before)
+    company.ecr.delete_lifecycle_policy(repositoryName=company.service)
+    before = raw(company)
+    done = company.run("setup", about="the policy is lost, and the record of prod is {}")
     expect_careful(company, done, before)
 
 
 def expect_careful(company: Company, done: Finished, before: object) -> None:
     """It said that its input is wrong, and the records and the policy are as they were: `before`."""
-    done.expect(
-        status=WRONG_INPUT,
-        hint="A record that cannot be read is not the same as no record: do not go on as if nothing ran.",
-    )
+    careful = "A record that cannot be read is not the same as no record: do not go on as if nothing ran."
+    ends(done, WRONG_INPUT, hint=careful)
+    expect_same(company, done, before)
+
+
+def expect_same(
+    company: Company,
+    done: Finished,
+    before: object,
+    hint: str = "Read every record before you write anything.",
+) -> None:
     done.require(
         raw(company) == before,
         wanted="the records and the lifecycle policy as they were",
         got="others",
-        hint="Read every record before you write anything.",
+        hint=hint,
     )
 
 

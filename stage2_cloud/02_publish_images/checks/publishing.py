@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 
 from answers_of_ecr import SILENCE, Said
 from company import DONE, PATIENCE, REFUSED, Company
-from image_maker import SOURCE, WHERE, Image, build, draw_commit
+from image_maker import MANIFEST, REVISION, SOURCE, WHERE, Image, build, described, digest_of, draw_commit
 from labs.checks import Finished
 from registry_between import Call
 from scenes import expect_said
+
+INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 def set_up(company: Company, before: str) -> None:
@@ -48,6 +51,17 @@ def expect_published(company: Company, image: Image, done: Finished) -> None:
     expect_said(done, service=company.service, tag=image.commit, digest=image.digest)
 
 
+def expect_compared(company: Company, image: Image, done: Finished) -> None:
+    """ECR was told which digest the manifest should have."""
+    told = [call.said.get("imageDigest") for call in company.registry.of("PutImage")]
+    done.require(
+        told and all(one == image.digest for one in told),
+        wanted="PutImage with the digest of the manifest as `imageDigest`",
+        got="PutImage without one" if None in told else "PutImage with another one",
+        hint="Who compares what has arrived with what you have checked?",
+    )
+
+
 def expect_nothing_written(company: Company, done: Finished, since: int = 0) -> None:
     writes = sorted({call.operation for call in company.registry.calls[since:] if call.writes})
     done.require(
@@ -81,7 +95,29 @@ def broken_folders(company: Company) -> Iterator[tuple[str, str, str]]:
     yield "built from another commit", draw_commit(rng), company.folder(image)
     untold = build(image.commit, list(image.parts[1:]), {SOURCE: WHERE})
     yield "no revision in its annotations", image.commit, company.folder(untold)
+    lost = {REVISION: image.commit} | ({SOURCE: ""} if rng.integers(2) else {})
+    yield (
+        "no source in its annotations",
+        image.commit,
+        company.folder(build(image.commit, [rng.bytes(300)], lost)),
+    )
+    for what, files in _several(image, company.draw()):
+        yield what, image.commit, company.folder(image, files)
     yield "a short commit", image.commit[:12], company.folder(build(image.commit[:12], [rng.bytes(300)]))
+
+
+def _several(image: Image, other: Image) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """(what, files): `image` is the first of two. As a build for several platforms, or with an attestation, leaves it.
+
+    Source: "OCI Image Format Specification", pages "Image Layout" and "Image Index".
+    """
+    both = [described(MANIFEST, one.manifest) for one in (image, other)]
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": both}).encode()
+    files = {**other.files(), "index.json": index}
+    yield "two images in index.json", files
+    inner = {"schemaVersion": 2, "manifests": [described(INDEX, index)]}
+    blob = f"blobs/sha256/{digest_of(index).removeprefix('sha256:')}"
+    yield "index.json names another index", {**files, blob: index, "index.json": json.dumps(inner).encode()}
 
 
 class Gathers:

@@ -45,12 +45,16 @@ PAGE = 3  # findings
 
 @dataclass
 class Scan:
-    """What ECR says of an image's scan: not before it is asked for, then in progress `polls` times, then `status`."""
+    """What ECR says of an image's scan: not before it is asked for, then in progress `polls` times, then `status`.
+
+    `unseen`: so many times it does not know yet of a scan that was asked for.
+    """
 
     findings: list[tuple[str, str]] = field(default_factory=list)  # name, severity
     status: str = "COMPLETE"
     polls: int = 0
     on_push: bool = True
+    unseen: int = 0
     asked: int = 0
 
 
@@ -224,7 +228,8 @@ class Between:
         if found.status != 200 and found.code != "ScanNotFoundException":
             return found
         scan = self._scan(said)
-        if not scan.on_push:
+        if not scan.on_push or scan.unseen:
+            scan.unseen -= scan.unseen > 0
             return error("ScanNotFoundException", "Image scan does not exist for the image.")
         scan.asked += 1
         if scan.asked <= scan.polls:

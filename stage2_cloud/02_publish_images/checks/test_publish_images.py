@@ -8,9 +8,16 @@ import patience
 import publishing
 import scenes
 from access import DEPLOYER, PUBLISHER, Role, expect_access
-from company import API_TROUBLE, BLOCKED, DONE, REFUSED, WRONG_INPUT, Company
+from company import API_TROUBLE, BLOCKED, DONE, REFUSED, WRONG_INPUT, Company, ends
 from image_maker import build
-from keeping import Repository, deploy_and_die, deploy_both, forgetting
+from keeping import (
+    Repository,
+    deploy_and_die,
+    deploy_both,
+    deploy_while_read,
+    deploy_without_a_folder,
+    forgetting,
+)
 from labs.checks import check
 from publishing import expect_published
 from registry_between import Scan
@@ -34,7 +41,9 @@ def publishes_what_was_built(work, services, rng):
     """publishes an image byte by byte, with its commit as its one tag"""
     with Company(work, services, rng) as company:
         image = company.draw(large=True)
-        expect_published(company, image, company.publish(image).expect(status=DONE))
+        done = company.publish(image).expect(status=DONE)
+        expect_published(company, image, done)
+        publishing.expect_compared(company, image, done)
 
 
 @check(points=3, after=publishes_what_was_built)
@@ -56,7 +65,7 @@ def refuses_other_content(work, services, rng):
         there = company.push(company.draw())
         before = company.images()
         done = company.publish(company.draw(start=there.commit), about="the tag holds another image")
-        done.expect(status=REFUSED, hint="Whose image is under the tag? Compare the digests.")
+        ends(done, REFUSED, hint="Whose image is under the tag? Compare the digests.")
         done.require(company.images() == before, wanted="the registry as it was", got="another one")
         one, same = company.draw(), company.draw()
         publishing.expect_one_winner(company, one, company.draw(start=one.commit))
@@ -71,8 +80,11 @@ def refuses_a_broken_image(work, services, rng):
     with Company(work, services, rng) as company:
         for what, commit, folder in publishing.broken_folders(company):
             done = company.run("publish", "--commit", commit, "--image", folder, about=what)
-            done.expect(
-                status=WRONG_INPUT, hint="The name of a blob is the SHA-256 of its bytes: compute it."
+            ends(
+                done,
+                WRONG_INPUT,
+                hint="Compare all that the folder says of itself (names, sizes, annotations) "
+                "before you send any of it.",
             )
             publishing.expect_nothing_written(company, done)
 
@@ -100,12 +112,10 @@ def gives_up(work, services, rng):
         for about, before, tries in patience.hopeless(operation):
             company.registry.before = before
             known = len(company.registry.of(operation))
-            done = company.publish(company.draw(), about).expect(status=API_TROUBLE)
+            done = ends(company.publish(company.draw(), about), API_TROUBLE)
             patience.expect_tries(done, operation, len(company.registry.of(operation)) - known, tries)
         company.registry.before = patience.throttle({"PutLifecyclePolicy": 10**6})
-        done = company.stage(company.push(company.draw()), about="throttled for ever").expect(
-            status=API_TROUBLE
-        )
+        done = ends(company.stage(company.push(company.draw()), about="throttled for ever"), API_TROUBLE)
         expect_unchanged(company, done, (None, None), "")
 
 
@@ -119,9 +129,9 @@ def deploys_a_digest(work, services, rng):
         old = company.pushed(4)
         image = company.push(company.draw())
         company.write_record("staging", old[0], old[1:])
-        for options in (("--commit", image.commit), ("--digest", image.digest)):
-            done = company.deploy("staging", *options).expect(status=DONE)
-            scenes.expect_recorded(company, done, "staging", image, old[:3])
+        done = company.deploy("staging", "--commit", image.commit).expect(status=DONE)
+        scenes.expect_recorded(company, done, "staging", image, old[:3])
+        scenes.deploy_again(company, image, old[:3])
 
 
 @check(points=2, after=deploys_a_digest)
@@ -138,7 +148,7 @@ def refuses_what_was_not_published(work, services, rng):
             ("its commit is not its tag", ("--digest", retagged.digest)),
         ):
             done = company.deploy("staging", *options, about=what)
-            done.expect(status=REFUSED, hint="Ask the registry for the digest and for its manifest.")
+            ends(done, REFUSED, hint="Ask the registry for the digest and for its manifest.")
             expect_unchanged(company, done, (None, None), "")
 
 
@@ -150,7 +160,7 @@ def blocks_findings(work, services, rng):
         run = partial(scenes.try_to_stage, company)
         for severity in ("CRITICAL", "HIGH"):
             done = run(f"one {severity} finding", Scan(scenes.findings(company, (severity,))))
-            done.expect(status=BLOCKED, hint="A long list comes in pages: what does `nextToken` mean?")
+            ends(done, BLOCKED, hint="A long list comes in pages: what does `nextToken` mean?")
         done = run("eight findings, none above MEDIUM", Scan(scenes.findings(company, ())))
         done.expect(status=DONE, hint="Only CRITICAL and HIGH block.")
 
@@ -161,14 +171,10 @@ def waits_for_the_scan(work, services, rng):
     with Company(work, services, rng) as company:
         company.write_record("staging", company.push(company.draw()))
         run = partial(scenes.try_to_stage, company)
-        run("the scan takes a while", Scan(polls=3)).expect(status=DONE)
-        done = run("nobody has asked for a scan", Scan(on_push=False, polls=1))
-        done.expect(status=DONE, hint="`ScanNotFoundException`: ask for one, then wait for it.")
-        status = str(rng.choice(["FAILED", "UNSUPPORTED_IMAGE"]))
-        done = run(f"the scan is {status}", Scan(status=status))
-        done.expect(status=BLOCKED, hint="No findings and no scan look alike: see the status first.")
+        for about, status, hint, scan, options in scenes.scans(company):
+            ends(run(about, scan, *options), status, hint)
         endless = Scan(polls=10**6)
-        done = run("the scan never ends", endless, "--scan-timeout", "1.5").expect(status=BLOCKED)
+        done = ends(run("the scan never ends", endless, "--scan-timeout", "1.5"), BLOCKED)
         patience.expect_few_questions(done, endless.asked)
 
 
@@ -180,29 +186,16 @@ def honours_exceptions(work, services, rng):
         for about, status, entries, found in scenes.excuses(company):
             file = scenes.exceptions(company, entries)
             done = scenes.try_to_stage(company, about, Scan(found), "--exceptions", file)
-            done.expect(status=status, hint="An exception has a reason and a day on which it ends.")
+            ends(
+                done, status, hint="An exception has the name of one vulnerability, a reason, and a last day."
+            )
 
 
 @check(points=3, after=deploys_a_digest, when=blocks_findings)
 def promotes_the_same(work, services, rng):
     """brings to prod what staging runs, judged again, and nothing else"""
     with Company(work, services, rng) as company:
-        tested, other = company.pushed(2)
-        done = company.deploy("prod", about="staging runs nothing").expect(status=REFUSED)
-        expect_unchanged(company, done, (None, None), "")
-        company.write_record("staging", tested)
-        before = company.records()
-        done = company.deploy("prod", "--digest", other.digest, about="staging runs another one")
-        done.expect(status=REFUSED, hint="What nobody has tried in staging has no business in prod.")
-        expect_unchanged(company, done, before, "")
-        company.registry.scans[tested.digest] = Scan(scenes.findings(company, ("CRITICAL",)))
-        done = company.deploy("prod", about="a new finding since staging")
-        done.expect(status=BLOCKED, hint="What was clean yesterday is not clean today: ask again.")
-        expect_unchanged(company, done, before, "")
-        company.registry.scans[tested.digest] = Scan()
-        done = company.deploy("prod").expect(status=DONE)
-        scenes.expect_recorded(company, done, "prod", tested, [])
-        publishing.expect_nothing_pushed(company, done)
+        publishing.expect_nothing_pushed(company, scenes.promote(company))
 
 
 @check(points=4, after=deploys_a_digest)
@@ -218,7 +211,7 @@ def rolls_back(work, services, rng):
         for about, history in (("nothing to go back to", ()), ("that image is gone", (company.draw(),))):
             company.write_record("prod", first, history)
             state, policy = company.records(), company.policy()
-            done = company.run("rollback", "--env", "prod", about=about).expect(status=REFUSED)
+            done = ends(company.run("rollback", "--env", "prod", about=about), REFUSED)
             expect_unchanged(company, done, state, policy)
 
 
@@ -250,13 +243,15 @@ def expires_the_rest(work, services, rng):
 
 @check(points=3, after=keeps_what_runs)
 def protects_before_it_records(work, services, rng):
-    """protects every recorded image also when a deployment is killed"""
+    """survives a kill: whole records, every recorded image protected"""
     with Company(work, services, rng) as company:
         repository = Repository(company)
         repository.gc()
         for moment, image in zip(("before", "after"), repository.unneeded[2:4], strict=True):
             done = deploy_and_die(company, image, moment)
             expect_kept(company, done, hint="Until the new record is there the old one counts: protect both.")
+        deploy_while_read(company, repository.unneeded[2])
+        deploy_without_a_folder(company, repository.unneeded[3])
 
 
 @check(points=3, after=keeps_what_runs)
@@ -273,7 +268,7 @@ def deploys_two_at_once(work, services, rng):
 
 @check(points=3, after=keeps_what_runs)
 def refuses_to_forget(work, services, rng):
-    """never takes a missing or torn record for nothing deployed"""
+    """never forgets what runs: a record missing or torn, a policy lost"""
     with Company(work, services, rng) as company:
         forgetting(company, Repository(company))
 

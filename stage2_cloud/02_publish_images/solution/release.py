@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import sys
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("--commit", type=commit)
     which.add_argument("--digest", type=matching(DIGEST.pattern))
     commands.choices["deploy"].add_argument("--exceptions", type=Path)
-    commands.choices["deploy"].add_argument("--scan-timeout", type=float, default=300.0, metavar="SECONDS")
+    commands.choices["deploy"].add_argument("--scan-timeout", type=seconds, default=300.0, metavar="SECONDS")
     return whole
 
 
@@ -72,8 +73,19 @@ def matching(pattern: str) -> Callable[[str], str]:
     return check
 
 
+def seconds(text: str) -> float:
+    """A type for an argument: a number of seconds from 0 on. NaN is no limit at all: nothing is greater."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return found
+
+
 def run_setup(options: Options) -> dict[str, Any]:
-    return {"service": options.service, "repository": set_up(Ecr(), options.service)}
+    return {"service": options.service, "repository": set_up(Ecr(), Deployments(options.service))}
 
 
 def run_policy(options: Options) -> dict[str, Any]:

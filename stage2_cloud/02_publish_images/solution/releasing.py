@@ -108,8 +108,8 @@ def _settle(ecr: Ecr, records: Deployments, environment: str, record: Record) ->
     What is not needed any more stays protected until the next deployment, or `gc`.
     """
     before = records.all()
-    _protect(ecr, records.service, [*before.values(), record])
-    records.write(environment, record)
+    with records.prepared(environment, record):
+        _protect(ecr, records.service, [*before.values(), record])
 
 
 def _protect(ecr: Ecr, service: str, found: Iterable[Record]) -> list[str]:
@@ -118,8 +118,36 @@ def _protect(ecr: Ecr, service: str, found: Iterable[Record]) -> list[str]:
     return needed
 
 
-def set_up(ecr: Ecr, service: str) -> str:
-    """Make the repository, or mend what is there; its ARN. A lifecycle policy that is there stays: it keeps images."""
+def set_up(ecr: Ecr, records: Deployments) -> str:
+    """Make the repository, or mend what is there; its ARN.
+
+    A lifecycle policy that is there stays: it keeps images. One that was lost is written from the records: without
+    their rules ECR would delete what runs.
+
+    Raises:
+        WrongInput: the policy must be written, and a record cannot be read.
+    """
+    service = records.service
+    with records.locked():
+        lost = not _has_policy(ecr, service)
+        found = records.all() if lost else {}
+        _make_or_mend(ecr, service)
+        if lost:
+            _protect(ecr, service, found.values())
+    repository = ecr.call("describe_repositories", repositoryNames=[service])["repositories"][0]
+    return str(repository["repositoryArn"])
+
+
+def _has_policy(ecr: Ecr, service: str) -> bool:
+    none = ("LifecyclePolicyNotFoundException", "RepositoryNotFoundException")
+    try:
+        ecr.call("get_lifecycle_policy", expected=none, repositoryName=service)
+    except ClientError:
+        return False
+    return True
+
+
+def _make_or_mend(ecr: Ecr, service: str) -> None:
     scanning = {"scanOnPush": True}
     try:
         ecr.call(
@@ -134,11 +162,3 @@ def set_up(ecr: Ecr, service: str) -> str:
         ecr.call(
             "put_image_scanning_configuration", repositoryName=service, imageScanningConfiguration=scanning
         )
-    try:
-        ecr.call(
-            "get_lifecycle_policy", expected=("LifecyclePolicyNotFoundException",), repositoryName=service
-        )
-    except ClientError:
-        ecr.call("put_lifecycle_policy", repositoryName=service, lifecyclePolicyText=lifecycle.policy([]))
-    found = ecr.call("describe_repositories", repositoryNames=[service])["repositories"][0]
-    return str(found["repositoryArn"])

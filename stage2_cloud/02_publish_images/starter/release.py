@@ -15,6 +15,7 @@ must do.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("--commit", type=commit)
     which.add_argument("--digest", type=matching(r"sha256:[0-9a-f]{64}"))
     commands.choices["deploy"].add_argument("--exceptions", type=Path)
-    commands.choices["deploy"].add_argument("--scan-timeout", type=float, default=300.0, metavar="SECONDS")
+    commands.choices["deploy"].add_argument("--scan-timeout", type=seconds, default=300.0, metavar="SECONDS")
     return whole
 
 
@@ -66,6 +67,17 @@ def matching(pattern: str) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def seconds(text: str) -> float:
+    """A type for an argument: a number of seconds from 0 on. NaN is no limit at all: nothing is greater."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return found
 
 
 if __name__ == "__main__":

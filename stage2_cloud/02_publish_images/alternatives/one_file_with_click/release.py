@@ -6,6 +6,7 @@ import fcntl
 import functools
 import hashlib
 import json
+import math
 import os
 import pathlib
 import random
@@ -107,8 +108,11 @@ class Environment:
 @contextlib.contextmanager
 def alone(service):
     """One command at a time for a service, from its first look to its last write."""
-    (ROOT / service).mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(ROOT / service, os.O_RDONLY)
+    try:
+        (ROOT / service).mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(ROOT / service, os.O_RDONLY)
+    except OSError as problem:
+        stop(2, f"{ROOT / service} cannot be used: {problem}")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield Environment(service, "staging"), Environment(service, "prod")
@@ -233,6 +237,8 @@ def hexadecimal(context, parameter, value):
 @cli.command()
 @service_option
 def setup(service):
+    # Read before anything is written: a damaged record ends it here.
+    releases = [release for env in ("staging", "prod") for release in Environment(service, env).releases]
     scanning = {"repositoryName": service, "imageScanningConfiguration": {"scanOnPush": True}}
     if isinstance(
         ask(
@@ -248,7 +254,7 @@ def setup(service):
     if isinstance(
         ask("get_lifecycle_policy", "LifecyclePolicyNotFoundException", repositoryName=service), str
     ):
-        keep(service, [])
+        keep(service, releases)
     say(service=service)
 
 
@@ -297,6 +303,7 @@ def publish(service, commit, image):
             "ImageTagAlreadyExistsException",
             repositoryName=service,
             imageTag=commit,
+            imageDigest=layout.digest,
             imageManifest=layout.text,
             imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
         )
@@ -314,6 +321,8 @@ def publish(service, commit, image):
 @click.option("--exceptions")
 @click.option("--scan-timeout", type=float, default=300.0)
 def deploy(service, env, commit, digest, exceptions, scan_timeout):
+    if not (math.isfinite(scan_timeout) and scan_timeout >= 0):
+        stop(2, f"--scan-timeout {scan_timeout} is no number of seconds")
     names = accepted(exceptions)
     if commit:
         digest, _ = ask_image(service, imageTag=commit)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -81,20 +80,31 @@ class Deployments:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WrongInput(f"{path} is no record: {type(error).__name__}: {error}") from error
 
-    def write(self, environment: str, record: Record) -> None:
-        """Whole or not at all."""
+    @contextmanager
+    def prepared(self, environment: str, record: Record) -> Iterator[None]:
+        """Lay the record beside its place, let the body run, then move it there: whole or not at all.
+
+        Only one at a time: call it while `locked`.
+
+        Raises:
+            WrongInput: it cannot be written. The body has not run then.
+        """
         said = {
             "service": self.service,
             "env": environment,
             **asdict(record.current),
             "history": [asdict(one) for one in record.history],
         }
-        with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix=".new-", delete=False) as file:
-            file.write(json.dumps(said, indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, self._path(environment))
+        new = self.folder / f".{environment}.new"
+        try:
+            with new.open("w") as file:
+                file.write(json.dumps(said, indent=2) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise WrongInput(f"no record can be written in {self.folder}: {error}") from error
+        yield
+        new.replace(self._path(environment))
 
     def all(self) -> dict[str, Record]:
         """The record of each environment that has one."""
