@@ -13,7 +13,7 @@ import pytest
 from test_kubernetes_cluster import MERGE, START, Api, Refused, deployment, opened, pod_spec, thing
 
 from labs.services.kubernetes import objects
-from labs.services.kubernetes.controllers import disruption, probes, rollout, scaling, scheduler
+from labs.services.kubernetes.controllers import disruption, hooks, probes, rollout, scaling, scheduler
 from labs.services.kubernetes.controllers.probes import NEVER
 from labs.services.kubernetes.controllers.rollout import Limits, Size
 from labs.services.kubernetes.controllers.scaling import Past
@@ -302,6 +302,40 @@ PROBES: dict[str, tuple[Behaviour, dict[str, Any], tuple[float, float, float]]] 
         },
         (0, 0, NEVER),
     ),
+    "silence lasts as long as the probe waits": (
+        Behaviour(routes={"8080": {"/ok": 0}}),
+        {"livenessProbe": {**HTTP, "periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 4}},
+        (0, 0, 24),
+    ),
+    "a probe that waits longer than its period": (
+        Behaviour(routes={"8080": {"/ok": 0}}),
+        {"livenessProbe": {**HTTP, "periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 60}},
+        (0, 0, 180),
+    ),
+    "before it listens nobody is silent: it refuses": (
+        Behaviour(start_seconds=15, routes={"8080": {"/ok": 0}}),
+        {"livenessProbe": {**HTTP, "periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 4}},
+        (0, 0, 24),
+    ),
+    "a process that hangs": (
+        Behaviour(start_seconds=3, hangs_after=101),
+        {
+            "startupProbe": {**HTTP, "periodSeconds": 5},
+            "livenessProbe": {**HTTP, "periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 2},
+            "readinessProbe": {**HTTP, "periodSeconds": 5},
+        },
+        (5, 5, 132),
+    ),
+    "a liveness probe that begins after it hung": (
+        Behaviour(hangs_after=100),
+        {"livenessProbe": {**HTTP, "initialDelaySeconds": 600, "periodSeconds": 10}},
+        (0, 0, 621),
+    ),
+    "a TCP connection to a process that hangs": (
+        Behaviour(hangs_after=100),
+        {"livenessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 10}},
+        (0, 0, NEVER),
+    ),
     "too little memory": (
         Behaviour(memory="300Mi"),
         {"resources": {"limits": {"memory": "256Mi"}}},
@@ -397,6 +431,45 @@ def test_ending_takes_pre_stop_and_the_process_own_time(api: Api) -> None:
     assert gone == {"polite": 8, "stuck": 20}
 
 
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        (["sleep", "15"], 15),
+        (["/bin/sleep", "1m"], 60),
+        (["sh", "-c", "sleep 15 &"], 0),
+        (["sh", "-c", "(sleep 15) &"], 0),
+        (["sh", "-c", "{ sleep 15; } &"], 0),
+        (["sh", "-c", "sleep 3; sleep 15 & sleep 1; wait"], 18),
+        (["/bin/sh", "-ec", "nginx -s quit; sleep 10 # the rest\nsleep 2"], 12),
+        (["bash", "-c", "curl -s localhost/leave >/dev/null 2>&1 && sleep 10 || true"], 10),
+        (["sh", "-c", "{ sleep 4; (sleep 5); }"], 9),
+        (["sh", "-c", "exec sleep 7; sleep 1"], 7),
+        (["sh", "-c", "sleep", "12"], 0),  # the shell takes 12 for $0
+        (["sh", "-c", "echo sleep 15"], 0),
+        (["sh", "-c", "sleep '15"], 0),
+        (["sh", "-c", "(" * 5000], 0),
+        ([], 0),
+    ],
+)
+def test_how_long_a_hook_takes(command: list[str], wanted: float) -> None:
+    container = {"lifecycle": {"preStop": {"exec": {"command": command}}}}
+    assert hooks.pre_stop_seconds(container) == wanted
+
+
+def test_a_process_that_hangs_leaves_the_service_and_is_restarted(api: Api) -> None:
+    api.images(**{"app:1": {"hangs_after": 60}})
+    probe = {"tcpSocket": {"port": 8080}}
+    look = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 5, "timeoutSeconds": 2}
+    spec = pod_spec(readinessProbe=look, livenessProbe={**look, "periodSeconds": 10}, startupProbe=probe)
+    api.create(thing("Pod", "one", spec=spec))
+    seen = []
+    for _ in range(10):
+        api.wait(10)
+        state = _pod(api, "one")["status"]["containerStatuses"][0]
+        seen.append((state["ready"], state["restartCount"]))
+    assert seen == [(True, 0)] * 7 + [(False, 0)] + [(True, 1)] * 2
+
+
 def test_init_containers_come_first(api: Api) -> None:
     spec = {**pod_spec(), "initContainers": [{"name": "a", "image": "i:1"}, {"name": "b", "image": "i:1"}]}
     api.images(**{"i:1": {"run_seconds": 4}})
@@ -429,6 +502,7 @@ def _placed(node: str, labels: dict[str, str] | None = None, **requests: str) ->
 A, B = _node("a", labels={"zone": "1"}), _node("b", labels={"zone": "2"})
 TAINTED = _node("t", taints=[{"key": "gpu", "value": "yes", "effect": "NoSchedule"}])
 WEB = {"app": "web"}
+NEW = {**WEB, "pod-template-hash": "new"}
 SPREAD = {
     "maxSkew": 1,
     "topologyKey": "zone",
@@ -465,6 +539,12 @@ SCHEDULING: dict[str, tuple[dict[str, Any], list[Any], list[Any], str]] = {
         [_placed("b", WEB), _placed("a", cpu="1")],
         "a",
     ),
+    "spread among its own revision": (
+        {"topologySpreadConstraints": [{**SPREAD, "matchLabelKeys": ["pod-template-hash"]}]},
+        [A, B],
+        [*[_placed("a", {**WEB, "pod-template-hash": "old"}, cpu="100m")] * 2, _placed("b", NEW, cpu="10m")],
+        "a",
+    ),
 }
 
 
@@ -472,7 +552,7 @@ SCHEDULING: dict[str, tuple[dict[str, Any], list[Any], list[Any], str]] = {
 def test_scheduling(case: str) -> None:
     spec, nodes, pods, wanted = SCHEDULING[case]
     requests = spec.get("requests", {})
-    pod = _placed("", WEB, **requests)
+    pod = _placed("", NEW, **requests)
     pod["spec"] = {
         **{k: v for k, v in spec.items() if k != "requests"},
         "containers": pod["spec"]["containers"],
@@ -649,6 +729,35 @@ def test_an_autoscaler_follows_the_load(api: Api) -> None:
     assert api.get("Deployment", "web")["spec"]["replicas"] == 8  # held for five minutes
     api.wait(60)
     assert api.get("Deployment", "web")["spec"]["replicas"] == 2
+
+
+def test_an_autoscaler_follows_one_container(api: Api) -> None:
+    api.create(deployment(replicas=2, container={"resources": {"requests": {"cpu": "200m"}}}))
+    name = api.get("Deployment", "web")["spec"]["template"]["spec"]["containers"][0]["name"]
+    target = {"type": "Utilization", "averageUtilization": 50}
+
+    def follow(container: str) -> None:
+        source = {"name": "cpu", "container": container, "target": target}
+        api.apply(_scaler(metrics=[{"type": "ContainerResource", "containerResource": source}]))
+
+    follow(name)
+    _load(api, total="800m")
+    api.wait(60)
+    state = api.get("HorizontalPodAutoscaler", "web")["status"]
+    assert state["desiredReplicas"] == 8 and state["currentMetrics"] == [
+        {
+            "type": "ContainerResource",
+            "containerResource": {
+                "name": "cpu",
+                "container": name,
+                "current": {"averageValue": "100m", "averageUtilization": 50},
+            },
+        }
+    ]
+    follow("another")
+    api.wait(20)
+    found = objects.condition(api.get("HorizontalPodAutoscaler", "web"), "ScalingActive") or {}
+    assert found["reason"] == "FailedGetContainerResourceMetric" and "another" in found["message"]
 
 
 def test_an_autoscaler_without_requests_or_metrics_says_so(api: Api) -> None:

@@ -33,10 +33,6 @@ def _found(kind: str, thing: Obj) -> Iterator[str]:
             yield from _pod(spec, "spec")
         case "Deployment" | "ReplicaSet" | "Job":
             yield from _pod((spec.get("template") or {}).get("spec") or {}, "spec.template.spec")
-        case "HorizontalPodAutoscaler":
-            for index, metric in enumerate(spec.get("metrics") or []):
-                if metric.get("type") == "ContainerResource":
-                    yield f"measure single containers (spec.metrics[{index}].type: ContainerResource)"
         case "Service":
             if spec.get("ipFamilyPolicy") == "RequireDualStack" or "IPv6" in (spec.get("ipFamilies") or []):
                 yield "have IPv6 addresses (spec.ipFamilies, spec.ipFamilyPolicy)"
@@ -83,6 +79,6 @@ def _pod(spec: Obj, path: str) -> Iterator[str]:
                 if term.get(part):
                     yield f"act on {path}.affinity.{field} with {part}"
     for index, constraint in enumerate(spec.get("topologySpreadConstraints") or []):
-        for part in ("minDomains", "matchLabelKeys", "nodeAffinityPolicy", "nodeTaintsPolicy"):
+        for part in ("minDomains", "nodeAffinityPolicy", "nodeTaintsPolicy"):
             if constraint.get(part):
                 yield f"act on {path}.topologySpreadConstraints[{index}].{part}"

@@ -20,6 +20,9 @@ PORT, ALIVE, READY, FEATURES = 8080, "/healthz", "/readyz", "/healthz/features"
 LABELS = {"app.kubernetes.io/name": "fraud"}
 SECRET, SECRET_KEY, SECRET_VARIABLE = "fraud-feature-store", "url", "FEATURE_STORE_URL"
 LONGEST_START, LATE, LONGEST_REQUEST = 90, 10, 20  # seconds
+USER = 10001
+HANGS_AFTER = 180  # seconds after its start, when a process falls silent
+SILENT = 75  # seconds that a probe may take to act on silence
 NODES = ("node-1", "node-2", "node-3")
 
 
@@ -36,6 +39,11 @@ class Environment:
     @property
     def space(self) -> str:
         return f"fraud-{self.overlay}"
+
+    @property
+    def each(self) -> float:
+        """What a pod uses at 60 % of its CPU request, in cores."""
+        return 0.6 * int(self.cpu.removesuffix("m")) / 1000
 
     @property
     def folder(self) -> str:
@@ -60,13 +68,14 @@ class Image:
     ready: bool = True
     memory: str = "900Mi"
     answers: tuple[tuple[str, int], ...] = ()
+    hangs_after: int | None = None
 
     @property
     def name(self) -> str:
         return f"{REPOSITORY}@{self.digest}"
 
     def answering(self, **paths: int) -> Image:
-        """The same image with other statuses: alive=, ready=, features=."""
+        """The same image with other statuses: alive=, ready_=, features=."""
         names = {"alive": ALIVE, "ready_": READY, "features": FEATURES}
         return replace(self, answers=tuple((names[key], status) for key, status in paths.items()))
 
@@ -74,7 +83,7 @@ class Image:
         routes = {ALIVE: 200, READY: 200, FEATURES: 200, "/metrics": 200, **dict(self.answers)}
         return {
             "start_seconds": self.start_seconds, "pull_seconds": self.pull_seconds, "stop_seconds": self.stop_seconds,
-            "ready": self.ready, "memory": self.memory, "routes": {str(PORT): routes},
+            "ready": self.ready, "memory": self.memory, "routes": {str(PORT): routes}, "hangs_after": self.hangs_after,
         }  # fmt: skip
 
 
@@ -115,6 +124,10 @@ class Fraud:
         self.url = f"redis://:{rng.bytes(6).hex()}@features.internal:6379/0"
         self._images: dict[str, Image] = {}
 
+    def found(self, did: str) -> Evidence:
+        """What was done in this overlay's namespace."""
+        return Evidence(f"in {self.env.space}: {did}")
+
     def know(self, image: Image) -> Image:
         """State how an image behaves, from now on."""
         self._images[image.name] = image
@@ -150,13 +163,13 @@ class Fraud:
         image = self.know(draw_image(self.rng, **known))
         self.apply(image)
         self.settle(image, self.env.least)
+        self.until(lambda: self.progressing() == "NewReplicaSetAvailable", 600)  # also after minReadySeconds
         return image
 
     def settle(self, image: Image, size: int, seconds: float = 600) -> None:
         """Wait until so many pods of an image serve and nothing else is left."""
-        told = f"apply {self.env.folder} and wait {seconds / 60:.0f} minutes"
         if not self.until(lambda: self.done(image, size), seconds):
-            Evidence(told).fail(
+            Evidence(f"apply {self.env.folder} and wait {seconds / 60:.0f} minutes").fail(
                 wanted=f"{size} pods that serve",
                 got=f"{self.serving()}; {self.trouble()}",
                 hint="`kubectl describe` the pods: their events say what they wait for.",
@@ -191,6 +204,10 @@ class Fraud:
         ours = [one for one in found if one["metadata"].get("ownerReferences")]
         return sorted(ours, key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
 
+    def any_pod(self) -> str:
+        """The name of one of them."""
+        return str(self.rng.choice([one["metadata"]["name"] for one in self.pods()]))
+
     def endpoints(self) -> list[Obj]:
         """Who gets requests: the ready endpoints of the Service."""
         slices = self.cluster.items(
@@ -222,7 +239,10 @@ class Fraud:
         if image is None or begun is None or not image.ready or dict(image.answers).get(READY, 200) != 200:
             return False
         listens = any(port["port"] == PORT for port in endpoint["ports"])
-        return listens and self.cluster.now >= objects.seconds(begun) + image.start_seconds
+        ran = self.cluster.now - objects.seconds(begun)
+        return (
+            listens and image.start_seconds <= ran and (image.hangs_after is None or ran < image.hangs_after)
+        )
 
     def restarts(self) -> int:
         states = [one for pod in self.pods() for one in pod["status"].get("containerStatuses") or []]
@@ -232,6 +252,10 @@ class Fraud:
 
     def deployment(self) -> Obj:
         return self.cluster.get("Deployment", self.env.space, "fraud")
+
+    def size(self) -> int:
+        """How many pods the Deployment is to have now: the field that its autoscaler writes."""
+        return int(self.deployment()["spec"]["replicas"])
 
     def progressing(self) -> str:
         """The reason of the condition Progressing."""

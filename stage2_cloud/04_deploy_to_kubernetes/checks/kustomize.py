@@ -21,19 +21,9 @@ from labs.services.kubernetes.statuses import ApiError
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 FIELDS = {
-    *(
-        "apiVersion",
-        "kind",
-        "metadata",
-        "resources",
-        "namespace",
-        "namePrefix",
-        "nameSuffix",
-        "labels",
-        "images",
-    ),
-    *("replicas", "configMapGenerator", "generatorOptions", "patches"),
-}
+    "apiVersion", "kind", "metadata", "resources", "namespace", "namePrefix", "nameSuffix", "labels", "images",
+    "replicas", "configMapGenerator", "generatorOptions", "patches",
+}  # fmt: skip
 INSTEAD = {
     "bases": "use `resources`",
     "commonLabels": "use `labels` with `includeSelectors: true`",

@@ -12,7 +12,7 @@ _STRING, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _SCALARS = {
     "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    "int": (r"[-+]?(?:[0-9]+|0x[0-9a-fA-F]+)", "-+0123456789"),
+    "int": (r"[-+]?(?:[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+)", "-+0123456789"),
     "float": (r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+0123456789."),
 }
 
@@ -40,15 +40,20 @@ def _no_date(loader: Any, node: yaml.ScalarNode) -> None:
     raise NotYaml(f"line {node.start_mark.line + 1}: a date without quotes is not in the subset")
 
 
+def _whole(text: str) -> int:
+    """A leading zero means octal, as for kubectl: `defaultMode: 0440` is 288."""
+    digits = text.lstrip("+-")
+    base = 16 if digits.startswith("0x") else 8 if digits.startswith("0") and digits != "0" else 10
+    return int(text, base)
+
+
 for _name, (_pattern, _first) in _SCALARS.items():
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), list(_first))
 _Loader.add_implicit_resolver(
     "!date", re.compile(r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?$"), list("0123456789")
 )
 _Loader.add_constructor("!date", _no_date)
-_Loader.add_constructor(
-    "tag:yaml.org,2002:int", lambda loader, node: int(node.value, 16 if "x" in node.value else 10)
-)
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: _whole(node.value))
 _Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(node.value))
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import posixpath
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import kustomize
 import strict_yaml
 from cluster import Obj
-from fraud import BOTH, PROD, SECRET_VARIABLE, Environment
-from labs.checks import Work
+from fraud import BOTH, PROD, Environment
+from labs.checks import CouldNotCheck, Finished, Work
 from labs.grading.evidence import Evidence, NotStarted
 from labs.machine import EMBEDDED
 from labs.results import Finding
@@ -22,6 +22,7 @@ FILES = ("k8s/base/kustomization.yaml", *(f"{env.folder}/kustomization.yaml" for
 MOST_OBJECTS = 40
 _SIZES = ("spec/replicas", "spec/maxReplicas")
 _YAML = (".yaml", ".yml")
+_KUBECTL_SECONDS = 60
 _MOST_FILES, _MOST_BYTES = 100, 100_000
 
 
@@ -54,27 +55,6 @@ def read(work: Work) -> dict[str, str]:
 
 def _is_kustomization(path: str) -> bool:
     return posixpath.basename(path) in kustomize.NAMES
-
-
-def secrets_in(files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """(path, what it is) of each secret value in the files."""
-    for path, text in files.items():
-        if not path.endswith(_YAML) and not _is_kustomization(path):
-            if f"{SECRET_VARIABLE}=" in text.replace(" ", ""):
-                yield path, f"a value for {SECRET_VARIABLE}"
-            continue
-        try:
-            found = [one for one in strict_yaml.documents(text) if isinstance(one, dict)]
-        except strict_yaml.NotYaml:
-            continue  # the next check says so
-        for one in found:
-            if one.get("kind") == "Secret":
-                yield path, "a Secret with its values"
-            if one.get("secretGenerator"):
-                yield path, "a secretGenerator: it makes the Secret from a value in the files"
-            data = one.get("data")
-            if one.get("kind") == "ConfigMap" and isinstance(data, dict) and SECRET_VARIABLE in data:
-                yield path, f"a value for {SECRET_VARIABLE} in a ConfigMap"
 
 
 def with_setting(files: Mapping[str, str], name: str, value: str) -> dict[str, str]:
@@ -113,6 +93,19 @@ def look_at(things: list[Obj], env: Environment) -> None:
         found.require(wanted in names, wanted=" ".join(wanted), got="no such object")
     for kind in ("Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget"):
         found.require(kinds.count(kind) == 1, wanted=f"one {kind}", got=str(kinds.count(kind)))
+    found.require(
+        "NetworkPolicy" not in kinds,
+        wanted="no NetworkPolicy: this contract does not say who asks fraud",
+        got=f"{kinds.count('NetworkPolicy')}",
+        hint="Who may speak to whom is the work of the lab `lock_down_the_cluster`.",
+    )
+    for thing in things:
+        count = sum(1 for _ in kustomize.places.containers(thing))
+        found.require(
+            thing["kind"] != "Deployment" or count == 1,
+            wanted="one container in a pod, and no init container",
+            got=f"{count} containers",
+        )
     found.require(len(things) <= MOST_OBJECTS, wanted=f"at most {MOST_OBJECTS} objects", got=str(len(things)))
     for thing in things:
         for path in _SIZES:
@@ -142,8 +135,7 @@ class Kubectl:
     def renders_the_same(self, env: Environment, things: list[Obj]) -> None:
         """The files build with the real kustomize as well, and to the same objects."""
         if self._there:
-            done = self._work.run("kubectl", "kustomize", env.folder)
-            done.expect(status=0)
+            done = self._run("kustomize", env.folder)
             real = strict_yaml.documents(done.stdout)
             assert normal(real) == normal(things), f"our kustomize differs from kubectl's in {env.folder}"
 
@@ -152,8 +144,17 @@ class Kubectl:
         if self._there:
             self._services.up("kubernetes", "for kubectl").give_to(self._work)
             for env in environments:
-                words = ("apply", "--server-side", "--validate=strict", "-k", env.folder)
-                self._work.run("kubectl", *words).expect(status=0)
+                self._run("apply", "--server-side", "--validate=strict", "-k", env.folder)
+
+    def _run(self, *words: str) -> Finished:
+        """Raises: CouldNotCheck, kubectl did not end in a minute. That is this machine's fault, not the files'."""
+        done = self._work.run("kubectl", *words, timeout=_KUBECTL_SECONDS)
+        if done.killed == "time":
+            raise CouldNotCheck(
+                f"`kubectl {words[0]}` did not end within {_KUBECTL_SECONDS} s on this machine"
+            )
+        done.expect(status=0)
+        return done
 
 
 def normal(things: list[Obj]) -> Any:

@@ -9,7 +9,6 @@ import numpy as np
 
 from cluster import Obj
 from fraud import LABELS, NODES, Fraud, Image, Look
-from labs.grading.evidence import Evidence
 
 JSON_PATCH = "application/json-patch+json"
 
@@ -46,15 +45,15 @@ def watch(fraud: Fraud, over: Callable[[Look], bool], seconds: float, step: floa
     return seen
 
 
-def never_fewer(seen: Watch, did: str, least: int) -> None:
+def never_fewer(fraud: Fraud, seen: Watch, did: str, least: int) -> None:
     """Fail if requests met too few pods, or pods that did not answer."""
-    Evidence(did).require(
+    fraud.found(did).require(
         seen.fewest >= least,
         wanted=f"at least {least} endpoints that answer, at every moment",
         got=f"{seen.fewest} at the worst moment",
         hint="New pods first, then old ones away: maxSurge and maxUnavailable decide which.",
     )
-    Evidence(did).require(
+    fraud.found(did).require(
         not seen.silent,
         wanted="requests only to pods that listen",
         got="a ready endpoint of a pod that does not listen yet",
@@ -80,6 +79,13 @@ def undo(fraud: Fraud) -> bool:
     return True
 
 
+def fullest_node(fraud: Fraud, rng: np.random.Generator) -> str:
+    """A node with most of the pods: there a drain asks the budget for more than one."""
+    there = [one["spec"].get("nodeName") for one in fraud.pods()]
+    most = max(there.count(node) for node in NODES)
+    return str(rng.choice([node for node in NODES if there.count(node) == most]))
+
+
 def drain(fraud: Fraud, node: str, seconds: float = 1200) -> tuple[Watch, int]:
     """`kubectl drain NODE`: cordon, and evict again and again. Returns what was seen, and how many pods stayed."""
     fraud.cluster.patch("Node", "", node, {"spec": {"unschedulable": True}})
@@ -102,20 +108,73 @@ def uncordon(fraud: Fraud, node: str) -> None:
 
 
 def grow(fraud: Fraud, size: int) -> int:
-    """Load the service until its autoscaler has made it about so large. Returns how many pods serve."""
-    each = 0.6 * int(fraud.env.cpu.removesuffix("m")) / 1000
-    fraud.cluster.load(fraud.env.space, LABELS, each * size)
+    """Load the service until its autoscaler has made it so large. Returns how many pods serve.
+
+    Within 10 % of its target an autoscaler does nothing, so 10 pods are the most that a load asks for exactly; for the
+    largest size the load is more than that size can take.
+    """
+    over = 1.2 if size == fraud.env.most else 1.0
+    fraud.cluster.load(fraud.env.space, LABELS, fraud.env.each * size * over)
     fraud.until(lambda: len((look := fraud.look()).pods) == look.serving >= size, 900, 15)
     now = fraud.serving()
-    Evidence(
-        f"load {fraud.env.overlay} as much as {size} pods can take at 60 % of their CPU requests"
-    ).require(
-        now >= size - 1,
-        wanted=f"about {size} pods within 15 minutes",
+    more = ", and more" if over > 1 else ""
+    fraud.found(f"load it as much as {size} pods can take at 60 % of their CPU requests{more}").require(
+        now >= size,
+        wanted=f"{size} pods within 15 minutes",
         got=f"{now}{_scaling(fraud)}",
         hint="`kubectl describe hpa` says what the autoscaler measures, and what it cannot.",
     )
+    fraud.found("load it beyond every limit").require(
+        now <= fraud.env.most,
+        wanted=f"{fraud.env.most} pods at most",
+        got=str(now),
+        hint="The table of the contract says how many pods each overlay may have.",
+    )
     return now
+
+
+def widen(fraud: Fraud, size: int) -> int:
+    """Raise the least size of the autoscaler, as people do before a festival. Returns how many pods serve then."""
+    for one in fraud.cluster.items("HorizontalPodAutoscaler", fraud.env.space):
+        body = {"spec": {"minReplicas": size}}
+        fraud.cluster.patch("HorizontalPodAutoscaler", fraud.env.space, one["metadata"]["name"], body)
+    fraud.found(f"set minReplicas of the autoscaler to {size}").require(
+        fraud.until(lambda: len((look := fraud.look()).pods) == look.serving == size, 900),
+        wanted=f"{size} pods that serve",
+        got=f"{fraud.serving()}; {fraud.trouble()}",
+        hint="`kubectl describe hpa` says which Deployment it scales, and what hinders it.",
+    )
+    return size
+
+
+def look_at_the_target(fraud: Fraud) -> None:
+    """Fail unless the autoscaler leaves a load alone that is 9 % above its target, and answers one of 12 %.
+
+    Its tolerance is 10 %, so it aims at 60 % and not, say, at 65 %. Source:
+    https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
+    """
+    least = fraud.env.least
+
+    def load(percent: float) -> str:
+        fraud.cluster.load(fraud.env.space, LABELS, fraud.env.each * least * percent / 60)
+        return f"have {least} pods use {percent:g} % of their CPU requests"
+
+    did = load(65.4)
+    fraud.cluster.wait(120)
+    fraud.found(did).require(
+        fraud.size() == least,
+        wanted=f"{least} pods: that is 60 %, within the tolerance of 10 %",
+        got=str(fraud.size()),
+        hint="Which share of the CPU request does the autoscaler aim at?",
+    )
+    did = load(67.2)
+    fraud.until(lambda: fraud.size() > least, 900)
+    fraud.found(did).require(
+        fraud.size() > least,
+        wanted=f"more than {least} pods within 15 minutes: that is above 60 %, and its tolerance of 10 %",
+        got=f"{fraud.size()}{_scaling(fraud)}",
+        hint="Which share of the CPU request does the autoscaler aim at, in each overlay?",
+    )
 
 
 def _scaling(fraud: Fraud) -> str:
@@ -137,21 +196,24 @@ class Course:
         return [size for at, size in self.sizes if begin <= at <= end]
 
     def biggest_drop(self, seconds: float) -> int:
-        """The most pods that went within so many seconds."""
+        """The most pods that went within so many seconds: those between one moment and another."""
         return max(
-            max((size - other for when, other in self.sizes if at <= when < at + seconds), default=0)
+            max((size - other for when, other in self.sizes if at <= when <= at + seconds), default=0)
             for at, size in self.sizes
         )
 
 
-def day(fraud: Fraud, loads: list[tuple[float, float]], step: float = 30.0) -> Course:
-    """Play a day: (minutes, pods that it needs at 60 % of their requests), one after the other."""
-    each = 0.6 * int(fraud.env.cpu.removesuffix("m")) / 1000
+def day(fraud: Fraud, loads: list[tuple[float, float]], step: float = 15.0) -> Course:
+    """Play a day: (minutes, pods that it needs at 60 % of their requests), one after the other.
+
+    Args:
+        step: between two looks, in seconds; the autoscaler looks every 15 s.
+    """
     begin, sizes = fraud.cluster.now, list[tuple[float, int]]()
     for minutes, pods in loads:
-        fraud.cluster.load(fraud.env.space, LABELS, each * pods)
+        fraud.cluster.load(fraud.env.space, LABELS, fraud.env.each * pods)
         for _ in fraud.passing(minutes * 60 - step, step):
-            sizes.append((fraud.cluster.now - begin, int(fraud.deployment()["spec"]["replicas"])))
+            sizes.append((fraud.cluster.now - begin, fraud.size()))
         fraud.cluster.wait(step)
     return Course(sizes)
 
@@ -176,8 +238,8 @@ def strict_spread(things: list[Obj]) -> list[Obj]:
 
 
 def two_zones(fraud: Fraud, rng: np.random.Generator) -> dict[str, str]:
-    """Make two zones of the three nodes, the first node not alone in its own. Returns zones by node."""
-    alone = str(rng.choice(NODES[1:]))
+    """Make two zones of the three nodes, so that who only fills empty nodes fails. Returns zones by node."""
+    alone = str(rng.choice(NODES[1:] if fraud.env.least >= len(NODES) else NODES[fraud.env.least :]))
     zones = {node: "ap-south-1b" if node == alone else "ap-south-1a" for node in NODES}
     for node, zone in zones.items():
         fraud.cluster.patch("Node", "", node, {"metadata": {"labels": {"topology.kubernetes.io/zone": zone}}})

@@ -1,6 +1,7 @@
 """HorizontalPodAutoscalers, every 15 seconds, from the metrics that were stated for the cluster.
 
-Source: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
+Source: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/, also
+…#container-resource-metrics
 """
 
 from __future__ import annotations
@@ -179,9 +180,17 @@ def _why(desired: int, current: int, spec: Obj) -> str:
     return "metric above target" if desired > current else "All metrics below target"
 
 
-def measured(pods: list[Obj], space: str, metric: str, hands: Hands) -> dict[str, Decimal]:
-    """The stated measure of each ready pod. A `total` is shared among the ready pods that its selector names."""
+def measured(
+    pods: list[Obj], space: str, metric: str, hands: Hands, container: str | None = None
+) -> dict[str, Decimal]:
+    """The stated measure of each ready pod. A `total` is shared among the ready pods that its selector names.
+
+    Args:
+        container: its share is meant. What is stated is of whole pods, so it is known where it is the pod's only one.
+    """
     found: dict[str, Decimal] = {}
+    if container is not None:
+        pods = [pod for pod in pods if [one["name"] for one in pod["spec"]["containers"]] == [container]]
     for one in hands.surroundings.metrics:
         if one["namespace"] != space or one["metric"] != metric or "selector" not in one:
             continue
@@ -197,8 +206,8 @@ def measured(pods: list[Obj], space: str, metric: str, hands: Hands) -> dict[str
 def _read(metric: Obj, space: str, pods: list[Obj], current: int, hands: Hands) -> Reading:
     kind = metric["type"][0].lower() + metric["type"][1:]
     source = metric[kind]
-    name = source["name"] if kind == "resource" else source["metric"]["name"]
-    if kind in ("resource", "pods"):
+    name = source["name"] if kind in ("resource", "containerResource") else source["metric"]["name"]
+    if kind in ("resource", "containerResource", "pods"):
         return _of_pods(kind, source, name, space, pods, current, hands)
     return _of_one(kind, source, name, space, pods, current, hands)
 
@@ -206,15 +215,17 @@ def _read(metric: Obj, space: str, pods: list[Obj], current: int, hands: Hands) 
 def _of_pods(
     kind: str, source: Obj, name: str, space: str, pods: list[Obj], current: int, hands: Hands
 ) -> Reading:
-    values = measured(pods, space, name, hands)
-    reason = "FailedGetResourceMetric" if kind == "resource" else "FailedGetPodsMetric"
+    container = source.get("container")
+    values = measured(pods, space, name, hands, container)
+    reason = f"FailedGet{kind[0].upper()}{kind[1:]}Metric"
     if not values:
-        raise NoMetric(reason, f"failed to get {name}: no metrics known for pods in namespace {space}")
+        of = f"the container {container} of pods" if container else "pods"
+        raise NoMetric(reason, f"failed to get {name}: no metrics known for {of} in namespace {space}")
     ready = [pod for pod in pods if is_ready(pod)]
     unready, missing = len(pods) - len(ready), sum(1 for pod in ready if objects.name(pod) not in values)
     target, amounts = source["target"], list(values.values())
     if target["type"] == "Utilization":
-        asked = [_request(pod, name) for pod in pods]
+        asked = [_request(pod, name, container) for pod in pods]
         for pod, request in zip(pods, asked, strict=True):
             if request is None:
                 text = (
@@ -229,14 +240,18 @@ def _of_pods(
     seen: Obj = {"averageValue": _shown(name, average)}
     if target["type"] == "Utilization":
         seen["averageUtilization"] = int(average * 100 / each)
-    head: Obj = {"name": name} if kind == "resource" else {"metric": source["metric"]}
-    return Reading(size, {"type": kind.capitalize(), kind: {**head, "current": seen}})
+    head: Obj = {"metric": source["metric"]} if kind == "pods" else {"name": name}
+    if container:
+        head["container"] = container
+    return Reading(size, {"type": f"{kind[0].upper()}{kind[1:]}", kind: {**head, "current": seen}})
 
 
-def _request(pod: Obj, name: str) -> Decimal | None:
-    """What a pod's containers ask for; None if one of them does not say."""
+def _request(pod: Obj, name: str, container: str | None = None) -> Decimal | None:
+    """What a pod's containers ask for, or one of them; None if one that is meant does not say."""
     total = Decimal(0)
     for one in pod["spec"]["containers"]:
+        if container not in (None, one["name"]):
+            continue
         asked = ((one.get("resources") or {}).get("requests") or {}).get(name)
         if asked is None:
             return None

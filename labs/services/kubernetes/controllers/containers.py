@@ -195,10 +195,10 @@ def _running(
         return _ended(
             container, state, course.exit_code, course.reason, course.message, policy, now, found, init
         )
-    for moment in (course.started, course.ready, course.ends):
+    for moment in (course.started, course.ready, course.unready, course.ends):
         if now < begun + moment:
             found.wake(begun + moment)
-    started, ready = now >= begun + course.started, now >= begun + course.ready
+    started, ready = now >= begun + course.started, course.ready <= now - begun < course.unready
     if state["ready"] and not ready:
         found.events.append(("Warning", "Unhealthy", "Readiness probe failed"))
     return {**state, "started": started, "ready": ready}

@@ -6,19 +6,18 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-te
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterable, Iterator
 
 from labs.services.kubernetes import objects
 from labs.services.kubernetes.controllers import containers
 from labs.services.kubernetes.controllers.hands import Hands
+from labs.services.kubernetes.controllers.hooks import pre_stop_seconds
 from labs.services.kubernetes.controllers.probes import NEVER
 from labs.services.kubernetes.objects import Obj
 from labs.services.kubernetes.resources import CONFIGMAPS, NODES, PODS, SECRETS, Resource
 from labs.services.kubernetes.store import Change, Key
 
 WHO = "kubelet"
-_SLEEP = re.compile(r"(?:^|\s)sleep\s+(\d+)")
 _KINDS = {"configMap": CONFIGMAPS, "secret": SECRETS}
 
 
@@ -119,15 +118,6 @@ def _stop_seconds(pod: Obj, hands: Hands) -> float:
         pre_stop_seconds(one) + hands.surroundings.behaviour(one["image"]).stop_seconds
         for one in pod["spec"]["containers"]
     )
-
-
-def pre_stop_seconds(container: Obj) -> float:
-    """How long a preStop hook takes: `sleep` hooks and commands that sleep do so, others take no time."""
-    hook = (container.get("lifecycle") or {}).get("preStop") or {}
-    if hook.get("sleep"):
-        return float(hook["sleep"].get("seconds") or 0)
-    found = _SLEEP.search(" ".join((hook.get("exec") or {}).get("command") or []))
-    return float(found[1]) if found else 0.0
 
 
 def _facts(pod: Obj, hands: Hands) -> containers.Facts:

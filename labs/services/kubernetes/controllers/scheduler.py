@@ -164,6 +164,7 @@ def _spread(pod: Obj, node: Obj, everywhere: Mapping[str, list[Obj]], nodes: lis
         key = one["topologyKey"]
         if key not in objects.labels(node):
             return False
+        meant = _counted(one, objects.labels(pod))
         counts: dict[str, int] = {}
         for other in nodes:
             if key in objects.labels(other) and _wants(pod["spec"], other):
@@ -173,13 +174,25 @@ def _spread(pod: Obj, node: Obj, everywhere: Mapping[str, list[Obj]], nodes: lis
                     for there in everywhere.get(objects.name(other), [])
                     if objects.namespace(there) == objects.namespace(pod)
                     and not objects.deleting(there)
-                    and selectors.matches(one.get("labelSelector"), objects.labels(there))
+                    and selectors.matches(meant, objects.labels(there))
                 )
-        own = selectors.matches(one.get("labelSelector"), objects.labels(pod))
+        own = selectors.matches(meant, objects.labels(pod))
         mine = counts.get(objects.labels(node)[key], 0) + own
         if mine - min(counts.values(), default=0) > one["maxSkew"]:
             return False
     return True
+
+
+def _counted(constraint: Obj, labels: Mapping[str, str]) -> Obj | None:
+    """Which pods a constraint counts: its selector, and the pod's own values of the labels in `matchLabelKeys`.
+
+    Source: https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
+    """
+    selector: Obj | None = constraint.get("labelSelector")
+    same = {key: labels[key] for key in constraint.get("matchLabelKeys") or [] if key in labels}
+    if selector is None or not same:
+        return selector
+    return {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), **same}}
 
 
 def choose(pod: Obj, nodes: list[Obj], pods: Iterable[Obj]) -> tuple[Obj | None, str]:

@@ -33,7 +33,9 @@ class Behaviour:
         stop_seconds: it ends so long after SIGTERM; killed if the grace period is shorter.
         memory: what it needs; a lower memory limit kills it (OOMKilled).
         root: it runs as root unless the pod says otherwise; with runAsNonRoot it cannot start.
-        routes: {port: {path: HTTP status}} that it serves; None: every probe succeeds once it serves.
+        routes: {port: {path: HTTP status}} that it serves; None: every probe succeeds once it serves. A status of 0 is
+            silence: the connection is accepted, and no answer comes.
+        hangs_after: it falls silent so long after its start, on every port and path; None: it does not.
     """
 
     exists: bool = True
@@ -47,6 +49,7 @@ class Behaviour:
     memory: str = ""
     root: bool = False
     routes: dict[str, dict[str, int]] | None = field(default=None, hash=False)
+    hangs_after: float | None = None
 
 
 _FIELDS = {one.name: one for one in fields(Behaviour)}
@@ -69,7 +72,7 @@ def read_behaviour(image: str, stated: Any) -> Behaviour:
         elif name == "memory":
             good = isinstance(value, str) and (not value or quantity(value) > 0)
         else:
-            good = (value is None and name == "crash_after") or (
+            good = (value is None and name in ("crash_after", "hangs_after")) or (
                 isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
             )
         if not good:

@@ -256,7 +256,21 @@ def _spread(report: Report, constraints: list[Obj], path: str) -> None:
             report.invalid(f"{path}[{index}].maxSkew", one.get("maxSkew"), "must be greater than zero")
         known = ("DoNotSchedule", "ScheduleAnyway")
         report.one_of(f"{path}[{index}].whenUnsatisfiable", one.get("whenUnsatisfiable"), known)
-        report.selector(f"{path}[{index}].labelSelector", one.get("labelSelector"))
+        selector = one.get("labelSelector")
+        report.selector(f"{path}[{index}].labelSelector", selector)
+        _label_keys(report, one.get("matchLabelKeys") or [], selector, f"{path}[{index}].matchLabelKeys")
+
+
+def _label_keys(report: Report, keys: list[str], selector: Obj | None, path: str) -> None:
+    if keys and selector is None:
+        report.forbidden(path, "must not be specified when labelSelector is not set")
+    selected = {
+        *((selector or {}).get("matchLabels") or {}),
+        *(one.get("key") for one in (selector or {}).get("matchExpressions") or []),
+    }
+    for index, key in enumerate(keys):
+        if key in selected:
+            report.invalid(f"{path}[{index}]", key, "exists in both matchLabelKeys and labelSelector")
 
 
 def named_ports(spec: Obj) -> Iterator[tuple[str, int]]:

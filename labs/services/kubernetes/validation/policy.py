@@ -48,6 +48,10 @@ def _metric(report: Report, metric: Obj, path: str) -> None:
             f"{path}.{_SOURCES[kind or '']}", "must populate information for the given metric source"
         )
         return
+    if kind == "ContainerResource":
+        for field in ("container", "name"):
+            if not source.get(field):
+                report.required(f"{path}.containerResource.{field}")
     target = source.get("target") or {}
     place = f"{path}.{_SOURCES[kind or '']}.target"
     if not report.one_of(f"{place}.type", target.get("type"), ("AverageValue", "Utilization", "Value")):
