@@ -106,6 +106,12 @@ CASES: dict[str, tuple[Mapping[str, str], str]] = {
         BASE,
         "patches:\n- target: {kind: .*Budget}\n  patch: |-\n    - {op: replace, path: /spec/maxUnavailable, value: 2}",
     ),
+    "a mode with a leading zero": (
+        BASE,
+        "patches:\n- target: {kind: Deployment}\n  patch: |-\n"
+        "    - {op: add, path: /spec/template/spec/volumes, "
+        "value: [{name: v, configMap: {name: x, defaultMode: 0440}}]}",
+    ),
     "a patch that meets nothing": (
         BASE,
         "patches:\n- target: {kind: Job}\n  patch: |-\n    - {op: remove, path: /spec}",

@@ -96,7 +96,7 @@ def look_at(things: list[Obj], env: Environment) -> None:
     found.require(
         "NetworkPolicy" not in kinds,
         wanted="no NetworkPolicy: this contract does not say who asks fraud",
-        got=f"{kinds.count('NetworkPolicy')}",
+        got=f"{kinds.count('NetworkPolicy')} of them",
         hint="Who may speak to whom is the work of the lab `lock_down_the_cluster`.",
     )
     for thing in things:

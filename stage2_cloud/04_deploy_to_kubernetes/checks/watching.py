@@ -192,9 +192,6 @@ class Course:
 
     sizes: list[tuple[float, int]]
 
-    def between(self, begin: float, end: float) -> list[int]:
-        return [size for at, size in self.sizes if begin <= at <= end]
-
     def biggest_drop(self, seconds: float) -> int:
         """The most pods that went within so many seconds: those between one moment and another."""
         return max(
