@@ -6,7 +6,7 @@ from cluster import Obj
 from fraud import SECRET_VARIABLE, SILENT, USER, Fraud, Image, Look
 from labs.services.kubernetes import objects
 from labs.services.kubernetes.quantities import quantity
-from watching import Course
+from watching import Course, Watch
 
 
 def root_pod(space: str) -> Obj:
@@ -212,9 +212,9 @@ def look_at_memory_request(fraud: Fraud) -> None:
             )  # fmt: skip
 
 
-def fewer_at_the_peak(fraud: Fraud, size: int) -> str:
+def fewer_at_the_peak(seen: Watch, size: int) -> str:
     """A hint: whether the Deployment was made smaller, or its rollout took pods away."""
-    if fraud.size() < size:
+    if seen.smallest < size:
         return "Two write the same field: the autoscaler, and every apply that holds a number of replicas."
     return f"How many pods may be missing at {size}? A percentage of maxUnavailable is another number there."
 

@@ -68,10 +68,14 @@ def both(tmp_path, kept, rng):
     def each():
         for env in (PROD, STAGING):
             inside = Inside(tmp_path / env.overlay)
-            yield Fraud(Simulated(inside), kept["files"], env, rng)
-            inside.close()
+            try:
+                yield Fraud(Simulated(inside), kept["files"], env, rng)
+            finally:
+                inside.close()
 
-    return each()
+    found = each()
+    yield found
+    found.close()
 
 
 @pytest.fixture
@@ -502,7 +506,7 @@ def keeps_its_size_through_a_release(both, rng):
             seen.fewest >= size,
             wanted=f"{size} endpoints that answer, at every moment",
             got=f"{seen.fewest} at the worst moment",
-            hint=pods.fewer_at_the_peak(fraud, size),
+            hint=pods.fewer_at_the_peak(seen, size),
         )
         fraud.found(did).require(seen.seconds, wanted="its end within an hour", got=fraud.trouble())
 

@@ -19,12 +19,14 @@ class Watch:
 
     Attributes:
         fewest: endpoints that answered, at the worst moment.
+        smallest: the size that the Deployment was to have, at the worst moment.
         silent: whether a ready endpoint ever belonged to a pod that did not answer.
         gave_up: whether the Deployment said that it does not progress, and after how many seconds.
         seconds: until it was over; None if it was not within the time.
     """
 
     fewest: int
+    smallest: int
     silent: bool = False
     gave_up: float | None = None
     seconds: float | None = None
@@ -32,10 +34,11 @@ class Watch:
 
 def watch(fraud: Fraud, over: Callable[[Look], bool], seconds: float, step: float = 15.0) -> Watch:
     """Look at the service every `step` seconds until something is over."""
-    seen = Watch(fewest=fraud.serving())
+    seen = Watch(fewest=fraud.serving(), smallest=fraud.size())
     for passed in fraud.passing(seconds, step):
         look = fraud.look()
         seen.fewest = min(seen.fewest, look.serving)
+        seen.smallest = min(seen.smallest, fraud.size())
         seen.silent = seen.silent or look.ready > look.serving
         if seen.gave_up is None and fraud.progressing() == "ProgressDeadlineExceeded":
             seen.gave_up = passed
