@@ -155,6 +155,7 @@ def test_metric_math(expression: str, wanted: list[float]) -> None:
         "1 / 0",
         "9 ^ 9999",
         "ANOMALY_DETECTION_BAND(errors)",
+        "RUNNING_SUM(errors)",
         "__import__('os')",
         "errors.x",
     ],

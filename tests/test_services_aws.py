@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -437,6 +438,28 @@ def test_budgets_change_in_place_and_say_who_is_told(account: Account) -> None:
         == "NotFoundException"
     )
     budgets.delete_budget(**ours)
+
+
+def test_percentiles_come_from_values_and_not_from_a_statistic_set(account: Account) -> None:
+    cloudwatch = account.client("cloudwatch")
+    at = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
+    hides = {"SampleCount": 3.0, "Sum": 60.0, "Minimum": 10.0, "Maximum": 30.0}
+    same = {"SampleCount": 3.0, "Sum": 60.0, "Minimum": 20.0, "Maximum": 20.0}
+    values = {"Values": [float(value) for value in range(1, 101)], "Counts": [2.0] * 100}
+    for minute, what in enumerate((values, {"StatisticValues": hides}, {"StatisticValues": same})):
+        datum = {"MetricName": "Latency", "Timestamp": at + timedelta(minutes=minute), **what}
+        cloudwatch.put_metric_data(Namespace="Fraud", MetricData=[datum])
+    asked = {"Namespace": "Fraud", "MetricName": "Latency", "StartTime": at, "EndTime": at + timedelta(minutes=5),
+             "Period": 60}  # fmt: skip
+    points = cloudwatch.get_metric_statistics(
+        **asked, Statistics=["Sum"], ExtendedStatistics=["p50", "p98.5"]
+    )
+    got = [(one["Sum"], one.get("ExtendedStatistics")) for one in points["Datapoints"]]
+    assert got[0] == (10100.0, {"p50": 50.0, "p98.5": 99.0})
+    assert not got[1][1]
+    assert got[2][1] == {"p50": 20.0, "p98.5": 20.0}
+    wrong = refused(cloudwatch.get_metric_statistics, **asked, ExtendedStatistics=["tm99"])
+    assert wrong[1] == "InvalidParameterValue"
 
 
 def test_composite_alarms_are_kept_as_aws_keeps_them(account: Account) -> None:

@@ -1,11 +1,14 @@
-"""What moto's CloudWatch lacks or takes too loosely: composite alarms, and what AWS refuses of alarms and metrics.
+"""What moto's CloudWatch lacks or takes too loosely: composite alarms, percentiles, and what AWS refuses.
 
 Source: CloudWatch API Reference, PutMetricAlarm (Period, EvaluationPeriods, AlarmActions), PutCompositeAlarm,
-DeleteAlarms, PutMetricData (at most 150 values in one datum, 1,000 data in one request).
+DeleteAlarms, PutMetricData (at most 150 values in one datum, 1,000 data in one request), GetMetricStatistics
+(ExtendedStatistics: none of a statistic set, unless it holds one sample or its smallest is its largest).
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +16,7 @@ from labs.services.aws.alarm_rules import NAMES, BadRule, rule
 
 HOUR, DAY, WEEK = 3600, 86_400, 604_800  # seconds
 SHORT_PERIODS = (10, 20, 30)
+PERCENTILE = re.compile(r"p(\d{1,2}(\.\d+)?|100)")
 MOST_ACTIONS, MOST_VALUES, MOST_DATA = 5, 150, 1000
 ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 
@@ -27,6 +31,7 @@ def complete_moto() -> None:
     setattr(Alarm, "alarm_rule", property(lambda alarm: alarm.rule))  # noqa: B010  describe_alarms looks for it
     put_metric_alarm, delete_alarms = CloudWatchResponse.put_metric_alarm, CloudWatchResponse.delete_alarms
     put_metric_data = CloudWatchResponse.put_metric_data
+    get_metric_statistics = CloudWatchResponse.get_metric_statistics
 
     def checked_alarm(self: Any) -> Any:
         asked = {name: self._get_param(name) for name in ("Period", "EvaluationPeriods", "Metrics", *ACTIONS)}
@@ -75,13 +80,42 @@ def complete_moto() -> None:
             )
         return put_metric_data(self)
 
+    def statistics_with_percentiles(self: Any) -> Any:
+        asked = self._get_param("ExtendedStatistics") or []
+        if wrong := [name for name in asked if not PERCENTILE.fullmatch(name)]:
+            raise InvalidParameterValue(f"The embedded AWS API knows no ExtendedStatistic {wrong[0]}")
+        answer = get_metric_statistics(self)
+        for point in answer.result["Datapoints"] if asked else ():
+            values = sorted(raw_values(point.metric_data))
+            point.extended_statistics = {name: percentile(name, values) for name in asked if values}
+        return answer
+
     for name, method in {
+        "get_metric_statistics": statistics_with_percentiles,
         "put_metric_alarm": checked_alarm,
         "put_composite_alarm": put_composite_alarm,
         "delete_alarms": checked_deletion,
         "put_metric_data": checked_data,
     }.items():
         setattr(CloudWatchResponse, name, method)
+
+
+def raw_values(data: Iterable[Any]) -> list[float]:
+    """What moto keeps of a period, as single values; [] where a statistic set hides some of them."""
+    values: list[float] = []
+    for one in data:
+        if hasattr(one, "value"):
+            values.append(one.value)
+        elif one.sample_count == 1 or one.min == one.max:
+            values += [one.min] * int(one.sample_count)
+        else:
+            return []
+    return values
+
+
+def percentile(name: str, values: list[float]) -> float:
+    """`p99` of sorted values, of which there is at least one: the smallest that so many percent do not exceed."""
+    return values[max(0, math.ceil(float(name[1:]) / 100 * len(values) - 1e-9) - 1)]
 
 
 def children(text: str) -> set[str]:

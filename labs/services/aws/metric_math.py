@@ -1,7 +1,8 @@
 """Expressions over metrics, as CloudWatch alarms take them: `100 * errors / requests`, `IF(m2 > 0, m1 / m2, 0)`.
 
 Source: CloudWatch User Guide, "Using math expressions with CloudWatch metrics". Values are one for each period, NaN
-where there is none. An operation with a missing value has none; so has a division by zero.
+where there is none. An operation with a missing value has none; so has a division by zero. RUNNING_SUM is refused: it
+sums from the first point that is looked at, and how far back an alarm looks the guide does not say.
 """
 
 from __future__ import annotations
@@ -140,5 +141,4 @@ FUNCTIONS: dict[str, Callable[[_Math, list[ast.expr]], Value]] = {
     "RATE": lambda math, nodes: (
         np.concatenate([[np.nan], np.diff(np.asarray(math.value(nodes[0])))]) / math.period
     ),
-    "RUNNING_SUM": lambda math, nodes: np.nancumsum(np.asarray(math.value(nodes[0]))),
 }

@@ -12,9 +12,6 @@ import boto3
 import numpy as np
 from botocore.config import Config
 
-from labs.services.iam import Caller, Policy, decide
-from labs.services.iam.decision import Request
-
 NUMBER, REGION = "123456789012", "ap-south-1"
 PREFIX, BUDGET = "nukkad-fraud-", "nukkad-fraud-monthly"
 TOPICS = ("oncall", "team", "finance")
@@ -174,28 +171,6 @@ def draw_settings(rng: np.random.Generator) -> tuple[dict[str, Any], dict[str, A
 def queues(settings: dict[str, Any]) -> set[str]:
     everybody = (one for people in settings["subscribers"].values() for one in people)
     return {one["endpoint"].rpartition(":")[2] for one in everybody if one["protocol"] == "sqs"}
-
-
-def may_publish(policy: str, topic: str, service: str, source: str, account: str = NUMBER) -> bool:
-    """Whether a service of AWS, acting for `source` (an ARN) of `account`, may publish to `topic` (an ARN).
-
-    Raises:
-        Malformed, Unknown: the policy cannot be judged.
-    """
-    context = {
-        "aws:sourceaccount": [account],
-        "aws:sourceowner": [account] if service == "cloudwatch.amazonaws.com" else [],
-        "aws:sourcearn": [source],
-        "aws:principaltype": ["Service"],
-    }
-    context = {key: values for key, values in context.items() if values}
-    asked = Request(Caller(service=service), "sns:Publish", topic, context)
-    return decide(asked, resource=Policy.parse(policy)).allowed
-
-
-def anybody_may_publish(policy: str, topic: str) -> bool:
-    """Raises: as `may_publish`."""
-    return decide(Request(Caller(), "sns:Publish", topic, {}), resource=Policy.parse(policy)).allowed
 
 
 def _message(body: str) -> str:

@@ -48,12 +48,15 @@ def _last_days(month: Month, count: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Said:
-    """A notification went off: on which day of the month (the first is 1), at which share of the budget, to whom."""
+    """A notification went off: on which day of the month (the first is 1), at which share of the budget, to whom.
+
+    `told` are addresses: ARNs of topics, and mail.
+    """
 
     day: int
     kind: str
     percent: float
-    topics: tuple[str, ...]
+    told: tuple[str, ...]
 
 
 def play_budget(limit: float, notifications: Iterable[Mapping[str, Any]], spent: np.ndarray) -> list[Said]:
@@ -73,6 +76,6 @@ def play_budget(limit: float, notifications: Iterable[Mapping[str, Any]], spent:
             each["ComparisonOperator"], values < line
         )
         if beyond.any():
-            told = tuple(one["Address"] for one in each["Subscribers"] if one["SubscriptionType"] == "SNS")
+            told = tuple(sorted(one["Address"] for one in each["Subscribers"]))
             said.append(Said(int(beyond.argmax()) + 1, each["NotificationType"], line / limit * 100, told))
     return sorted(said, key=lambda one: (one.day, one.kind, one.percent))

@@ -12,15 +12,8 @@ from months import DAY, HOUR, IST, Event
 from paging import TOPICS, Message, Replay, in_words
 
 AFTER = 30  # minutes: what comes so long after the end of an event still belongs to it
-# The same, where it is longer: windows of hours still see it.
-AT_REST = {
-    "outage": 3 * HOUR,
-    "errors": 3 * HOUR,
-    "flapping": 4 * HOUR,
-    "slow burn": 150,
-    "metric stops": 60,
-    "dead job": 29 * HOUR,
-}
+# The same for `team`, where it is longer: windows of hours still see the burned budget, and nobody gets up for it.
+AT_REST = {"outage": 3 * HOUR, "errors": 3 * HOUR, "flapping": 3 * HOUR, "slow burn": 150, "metric stops": 60}
 
 
 @dataclass
@@ -42,7 +35,7 @@ class Seen:
     @property
     def incidents(self) -> Replay:
         """The bad month without the alarms about money, which may go off at any time of it."""
-        money = {one.alarm for one in self.bad.messages if one.topic == "finance"}
+        money = self.bad.about_money
         return replace(self.bad, messages=tuple(one for one in self.bad.messages if one.alarm not in money))
 
     def looked_at(self, what: str) -> Finished:
@@ -52,10 +45,15 @@ class Seen:
         return self.looked_at(f"replay: {in_words(self.bad.month, event)}")
 
 
+def at_rest(event: Event, topic: str) -> int:
+    """So many minutes after the event's end a message to `topic` still belongs to it."""
+    return AT_REST.get(event.kind, AFTER) if topic == "team" else AFTER
+
+
 def is_told(seen: Seen, replay: Replay, event: Event, topic: str, within: int, hint: str) -> Message:
     """The first alert to `topic`, which must come within so many minutes of the event's start."""
     alerts = replay.alerts(event.start, event.start + within, [topic])
-    late = replay.alerts(event.start + within, event.end + AT_REST.get(event.kind, AFTER), [topic])
+    late = replay.alerts(event.start + within, event.end + at_rest(event, topic), [topic])
     seen.looked_at(f"replay: {in_words(replay.month, event)}").require(
         bool(alerts),
         wanted=f"a message to `{topic}` within {in_hours(within)}",

@@ -17,7 +17,12 @@ DAYS = BEFORE + JUDGED
 USUAL_VOLUME = 100_000  # payments a day
 CLEARLY_BUSY = 40.0  # requests a minute: twice the guard of the contract
 CLEARLY_QUIET = 10.0  # half of it
+GUARD = 20  # requests a minute: below, a share or a percentile means nothing
+BUSY_ENOUGH_FOR_P98 = 60.0  # requests a minute: a p98 that is fine hides one slow request in these
 JUST = "just above the limit"
+FULL = f"{GUARD - 1} requests a minute"
+RARE = "little more than 1 % of the answers"
+STOPS = ("Errors", "Latency")
 REPLICAS = ("fraud-0", "fraud-1", "fraud-2", "fraud-3")
 
 
@@ -74,8 +79,9 @@ def quiet_month(rng: np.random.Generator) -> Month:
     special = {day for day in range(DAYS) if _is_special(world, day)}
     draw = Drawing(rng, expected, [day for day in range(BEFORE + 1, DAYS - 1) if day not in special])
     events = [Event("festival", *_day_in_india(day)) for day in sorted(special) if day >= BEFORE]
-    for kind, severity in (("errors at night", 0.3), ("slow at night", 0.15), ("errors at night", 0.2)):
-        events.append(draw.at_night(kind, 25, severity))
+    at_night = (("errors at night", 0.3, FULL), ("slow at night", 0.15, FULL), ("errors at night", 0.2, ""))
+    for kind, severity, what in at_night:
+        events.append(draw.at_night(kind, 25, severity, what))
     for _ in range(2):
         events.append(draw.at_night("no payments", 75, 0.0))
     events += [draw.by_day("spike", 1, severity) for severity in (0.6, 0.9)]
@@ -99,7 +105,7 @@ def bad_month(rng: np.random.Generator) -> Month:
         dead_job,
         draw.by_day("slow burn", 600, float(rng.uniform(0.012, 0.018)), between=(8.5, 10.0)),
         draw.by_day("flapping", 240, float(rng.uniform(0.09, 0.12)), between=(10.0, 17.0)),
-        draw.by_day("metric stops", 360, what=str(rng.choice(["Errors", "Latency"])), between=(9.0, 14.0)),
+        (stops := draw.by_day("metric stops", 360, what=str(rng.choice(STOPS)), between=(9.0, 14.0))),
         *(draw.by_day("outage", int(length) // 2, float(rng.uniform(0.5, 0.9))) for length in lengths[:2]),
         draw.by_day("errors", lengths[2], float(rng.uniform(0.12, 0.16)), between=(20.0, 21.5)),
         draw.by_day("errors", lengths[3], float(rng.uniform(0.12, 0.15)), what=replica),
@@ -108,6 +114,8 @@ def bad_month(rng: np.random.Generator) -> Month:
         draw.by_day("dead", 45),
         draw.at_night("dead", 45, 0.0),
         Event("runaway job", runaway, runaway + 3 * DAY, float(rng.uniform(5000, 7000))),
+        draw.by_day("metric stops", 360, what=STOPS[stops.what == STOPS[0]], between=(9.0, 14.0)),
+        draw.by_day("slow", int(rng.integers(40, 90)), what=RARE, busy=BUSY_ENOUGH_FOR_P98),
     ]
     return Month(first_day, expected, tuple(events))
 
@@ -126,20 +134,21 @@ class Drawing:
         severity: float = 0.0,
         what: str = "",
         between: tuple[float, float] = (8, 21),
+        busy: float = CLEARLY_BUSY,
     ) -> Event:
-        """At a minute between two hours of India, while there is clearly enough traffic."""
+        """At a minute between two hours of India, while at least `busy` requests a minute are expected."""
         day = self.days.pop()
         minutes = np.arange(day * DAY - IST, day * DAY - IST + DAY)
         hours = ist_hour(minutes)
-        busy = np.array([self.expected[minute : minute + length].min() >= CLEARLY_BUSY for minute in minutes])
-        start = self.rng.choice(minutes[(hours >= between[0]) & (hours < between[1]) & busy])
+        enough = np.array([self.expected[minute : minute + length].min() >= busy for minute in minutes])
+        start = self.rng.choice(minutes[(hours >= between[0]) & (hours < between[1]) & enough])
         return Event(kind, int(start), int(start) + length, severity, what)
 
     def at_the_edge(self, kind: str, length: int, severity: float) -> Event:
         """In the morning, as soon as there is enough traffic for a rate to mean something."""
         return self.by_day(kind, length, severity, between=(7.5, 9.0))
 
-    def at_night(self, kind: str, length: int, severity: float) -> Event:
+    def at_night(self, kind: str, length: int, severity: float, what: str = "") -> Event:
         """While there is clearly too little traffic for a rate to mean something."""
         day = self.days.pop()
         minutes = np.arange(day * DAY - IST, day * DAY - IST + 6 * HOUR)
@@ -151,7 +160,7 @@ class Drawing:
                 True
             )
         start = int(self.rng.choice(minutes[quiet]))
-        return Event(kind, start, start + length, severity)
+        return Event(kind, start, start + length, severity, what)
 
     def night_of(self, kind: str) -> Event:
         start = self.days.pop() * DAY - IST

@@ -35,6 +35,11 @@ class Replay:
     streams: Streams
     messages: tuple[Message, ...]
 
+    @property
+    def about_money(self) -> set[str]:
+        """The alarms that told `finance`."""
+        return {one.alarm for one in self.messages if one.topic == "finance"}
+
     def alerts(self, start: float, end: float, topics: Sequence[str] = TOPICS) -> list[Message]:
         """From `start` to `end`, both included."""
         return [

@@ -8,8 +8,7 @@ import aws_account as aws
 from judging import Seen
 from labs.services.iam import Malformed, Unknown
 from paging import TOPICS
-
-ANOTHER = "999999999999"
+from topic_policies import ANOTHER, service_may, strangers_may
 
 
 def publishers(seen: Seen, topic: str) -> None:
@@ -23,18 +22,24 @@ def publishers(seen: Seen, topic: str) -> None:
         for name, source in sources.items():
             service = f"{name}.amazonaws.com"
             done.require(
-                aws.may_publish(policy, arn, service, source),
+                service_may(policy, arn, service, source),
                 wanted=f"{service} may publish for this account",
                 got="it may not",
                 hint="Name the service as principal. A new policy replaces the whole old one.",
             )
             done.require(
-                not aws.may_publish(policy, arn, service, source.replace(aws.NUMBER, ANOTHER), ANOTHER),
+                not service_may(policy, arn, service, source.replace(aws.NUMBER, ANOTHER), ANOTHER),
                 wanted=f"{service} may not publish for another account",
                 got="it may",
                 hint="The service is the same principal for all accounts. aws:SourceAccount says for whom it acts.",
             )
-        done.require(not aws.anybody_may_publish(policy, arn), wanted="nobody else may", got="everybody may")
+        who, action = next(strangers_may(policy, arn), ("", ""))
+        done.require(
+            not who,
+            wanted="nobody outside of this account may do anything with it",
+            got=f"{who} may {action}",
+            hint="Read each statement: who is the principal, and which condition names your account?",
+        )
     except (Malformed, Unknown) as error:
         done.fail(wanted="a policy that this lab can judge", got=f"cannot be judged: {error}")
     done.require(
@@ -70,6 +75,18 @@ def inboxes(seen: Seen, account: aws.Account) -> None:
             not difference,
             wanted=f"the subscribers of `{topic}` in settings.json",
             got=f"a difference: {', '.join(sorted(endpoint for _, endpoint in difference))}",
+        )
+        anew = sorted(
+            endpoint
+            for protocol, endpoint, arn in seen.second.subscriptions[topic]
+            if (protocol, endpoint) in seen.third.people(topic)
+            and (protocol, endpoint, arn) not in seen.third.subscriptions[topic]
+        )
+        done.require(
+            not anew,
+            wanted=f"who was subscribed to `{topic}` before, and still is, keeps the subscription",
+            got=f"subscribed anew: {', '.join(anew)}",
+            hint="Who is unsubscribed and subscribed again must confirm again, and hears nothing until then.",
         )
 
 

@@ -33,7 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rng = np.random.default_rng([arguments.seed, list(MONTHS).index("bad") if arguments.what == "bad" else 0])
     if arguments.what == "minutes":
-        first = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=2)
+        first = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=8)
         sys.stdout.write(as_file(draw_lines(rng, first)))
         return
     if "AWS_ENDPOINT_URL" not in os.environ:

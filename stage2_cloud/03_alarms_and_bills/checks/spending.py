@@ -15,7 +15,9 @@ from months import DAY, HOUR
 
 BURNED = 75_000  # rupees beyond the usual
 PERCENTS = (50, 80, 100)
-SHARES = (0.42, 0.62, 0.93, 1.31)  # of the budget that a month costs
+SHARES = (0.42, 0.62, 0.93, 1.31, 50)  # of the budget that a month costs; the last finds any other line
+PARTS = ("IncludeOtherSubscription", "IncludeRecurring", "IncludeSubscription", "IncludeSupport", "IncludeTax",
+         "IncludeUpfront")  # fmt: skip
 Line = tuple[str, float, tuple[str, ...]]
 
 
@@ -60,6 +62,14 @@ def limit_is(seen: Seen, settings: dict, budgets: dict, hint: str) -> float:
         wanted="a budget of COST, MONTHLY, with a BudgetLimit",
         got=f"{kind[0]}, {kind[1]}, {kind[2]} a BudgetLimit",
     )
+    left_out = [name for name in ("CostFilters", "FilterExpression") if budget.get(name)]
+    left_out += [name for name in PARTS if (budget.get("CostTypes") or {}).get(name) is False]
+    done.require(
+        not left_out,
+        wanted="a budget over the whole bill",
+        got=f"{left_out[0]}: a part of the bill does not count" if left_out else "",
+        hint="A job that runs away does not ask in which part of the bill it appears.",
+    )
     unit = budget["BudgetLimit"]["Unit"]
     try:
         limit = float(budget["BudgetLimit"]["Amount"])
@@ -94,14 +104,12 @@ def _speaks(seen: Seen, limit: float, notifications: list, rng: np.random.Genera
         said = play_budget(limit, notifications, spent / spent.sum() * limit * share)
         due: list[Line] = [("ACTUAL", percent, ("finance",)) for percent in PERCENTS if percent < share * 100]
         due += [("FORECASTED", 100, ("finance",))] * (share > 1)
-        came = [
-            (one.kind, round(one.percent), tuple(t.rpartition(":")[2] for t in one.topics)) for one in said
-        ]
+        came = [(one.kind, round(one.percent), tuple(t.rpartition(":")[2] for t in one.told)) for one in said]
         seen.looked_at(f"play a month that costs {share:.0%} of the budget").require(
             sorted(came) == sorted(due),
             wanted=_spoken(due),
             got=_spoken(came),
-            hint="A notification for each line, each with one subscriber of type SNS (AWS allows no more).",
+            hint="A notification for each line of the contract and no other, each with one subscriber: an SNS topic.",
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bills import hourly_gpu, hourly_spend
 from labs.services.aws.alarms import Metric, Samples, metric
-from months import BEFORE, DAY, DAYS, HOUR, IST, JUST, REPLICAS, Month
+from months import BEFORE, DAY, DAYS, FULL, GUARD, HOUR, IST, JUST, RARE, REPLICAS, Month
 
 # Milliseconds, and the share of requests that takes as long; the last five are what an incident adds to.
 LATENCIES = np.array([6, 8, 9, 10, 11, 12, 13, 15, 17, 20, 25, 32, 40, 60, 90, 180, 190, 260, 380, 600.0])
@@ -24,6 +24,7 @@ def of_slow(shares: Mapping[float, float]) -> np.ndarray:
 
 SLOW, JUST_TOO_SLOW = of_slow({180.0: 0.3, 260.0: 0.4, 380.0: 0.3}), of_slow({190.0: 1.0})
 TIMED_OUT = of_slow({600.0: 1.0})
+RARELY_SLOW = LATENCIES.tolist().index(260)
 USUAL_ERRORS, FESTIVAL_ERRORS = 0.0003, 0.0015
 BY_SERVICE = [{"Name": "Service", "Value": "fraud"}]
 BY_JOB = [*BY_SERVICE, {"Name": "Job", "Value": "nightly-features"}]
@@ -105,6 +106,15 @@ class Streams(Mapping[Metric, Samples]):
                 for published in there.values():
                     published[gone] = False
         counts = self.rng.poisson(expected[:, None] * shape)
+        for event in month.events:
+            at = event.minutes
+            if event.what == FULL:
+                counts[at] = self.rng.multinomial(GUARD - 1, shape[at])
+            elif event.what == RARE:  # in each minute one request more than a p99 could hide; p98 hides them
+                all_of_them = counts[at].sum(axis=1)
+                slow = np.minimum(all_of_them, all_of_them // 100 + 1)
+                counts[at] = self.rng.multinomial(all_of_them - slow, shape[at])
+                counts[at, RARELY_SLOW] += slow
         errors = self.rng.binomial(counts.sum(axis=1), failing)
         return counts, errors, there
 

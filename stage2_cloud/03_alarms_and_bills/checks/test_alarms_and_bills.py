@@ -15,10 +15,11 @@ import spending
 import two_months
 from judging import Seen, at_most, by_nine, is_not_woken, is_over, is_told
 from labs.checks import check
-from months import DAY
+from months import DAY, RARE
 from paging import TOPICS
 
 OUTAGE, DEAD, ERRORS, SLOW, STOPPED, BURN, OVER = 10, 10, 20, 20, 60, 360, 150  # minutes
+PATIENCE = 120  # seconds for one run of theirs, which takes one or two: less than the lab's wall_seconds
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def account(services):
 
 def apply(work, settings):
     work.put("settings.json", json.dumps(settings, indent=2))
-    done = work.run("python3", "monitoring.py", "apply", warm=True, timeout=200)
+    done = work.run("python3", "monitoring.py", "apply", warm=True, timeout=PATIENCE)
     return replace(done, did="python monitoring.py apply")
 
 
@@ -128,8 +129,12 @@ def pages_for_errors(seen):
 @check(points=2, after=watches_what_is_published)
 def pages_for_slow_answers(seen):
     """pages `oncall` within 20 minutes when p99 is far above its objective"""
-    hint = "Of 100 requests 6 take 300 ms and 94 take 12 ms. What is the mean? What is p99?"
     for event in seen.bad.month.of("slow"):
+        hint = (
+            "Of 100 requests 2 take 300 ms and 98 take 12 ms. What is the mean, what is p98? What is p99?"
+            if event.what == RARE
+            else "Of 100 requests 6 take 300 ms and 94 take 12 ms. What is the mean? What is p99?"
+        )
         is_told(seen, seen.incidents, event, "oncall", SLOW, hint)
 
 
@@ -152,8 +157,10 @@ def pages_for_a_dead_nightly_job(seen):
 @check(points=2, after=watches_what_is_published)
 def tickets_a_metric_that_stops(seen):
     """tells `team`, not `oncall`, within an hour when Errors or Latency stops while requests go on"""
-    hint = "An error rate without errors has no value. Who notices? FILL gives a missing value a number."
     for event in seen.bad.month.of("metric stops"):
+        hint = (
+            f"{event.what} stopped. Nothing computed from it has a value: who notices? FILL gives a number."
+        )
         is_told(seen, seen.incidents, event, "team", STOPPED, hint)
         is_not_woken(seen, seen.incidents, event, "Users feel nothing of this: it can wait.", ["oncall"])
 
@@ -184,7 +191,7 @@ def says_when_it_is_over(seen):
 
 @check(points=2, after=watches_what_is_published)
 def sleeps_through_quiet_nights(seen):
-    """tells nobody at night when three of ten requests fail or are slow"""
+    """tells nobody at night when there are fewer than 20 requests a minute and three of ten fail or are slow"""
     for event in seen.quiet.month.of("errors at night", "slow at night"):
         is_not_woken(
             seen, seen.quiet, event, "A share of ten requests says nothing: IF(requests >= …, share, 0)."
@@ -238,13 +245,13 @@ def accepts_usual_bills(seen):
 
 @check(points=1, after=watches_what_is_published)
 def is_silent_otherwise(seen):
-    """tells nobody when nothing happens, in either month"""
+    """tells nobody when nothing happens, and nobody hours later of what is over, in either month"""
     two_months.nothing_else(seen)
 
 
 @check(points=3, after=applies_to_an_empty_account)
 def keeps_a_budget(rng, seen):
-    """tells `finance` at 50, 80 and 100 % of the monthly budget, and when the forecast is above it"""
+    """tells `finance` at 50, 80 and 100 % of the monthly budget and when the forecast is above it, and nothing else"""
     spending.budget(seen, rng)
 
 
@@ -256,14 +263,14 @@ def follows_its_settings(rng, seen):
 
 @check(points=3, after=applies_to_an_empty_account)
 def lets_services_publish(seen):
-    """lets alarms and budgets of this account publish to its topics, and nobody else"""
+    """lets alarms and budgets of this account publish to its topics, and nobody outside of it do anything"""
     for topic in TOPICS:
         people.publishers(seen, topic)
 
 
 @check(points=2, after=applies_to_an_empty_account)
 def reaches_the_people(account, seen):
-    """delivers what is published to a topic to all of its subscribers in `settings.json`, and only to them"""
+    """delivers to all subscribers in `settings.json` and only to them, and who stays keeps the subscription"""
     people.inboxes(seen, account)
 
 
@@ -281,7 +288,7 @@ def publishes_the_fleet(work, services, account, rng, kept):
     first = datetime.now(UTC).replace(second=0, microsecond=0) - age
     lines = counting.draw_lines(rng, first)
     work.put("minutes.jsonl", counting.as_file(lines))
-    done = work.run("python3", "monitoring.py", "publish", "minutes.jsonl", warm=True, timeout=200)
+    done = work.run("python3", "monitoring.py", "publish", "minutes.jsonl", warm=True, timeout=PATIENCE)
     kept["published"] = (
         replace(done, did="python monitoring.py publish minutes.jsonl").expect(status=0),
         lines,
