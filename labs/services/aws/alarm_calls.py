@@ -84,7 +84,7 @@ def complete_moto() -> None:
         asked = self._get_param("ExtendedStatistics") or []
         if wrong := [name for name in asked if not PERCENTILE.fullmatch(name)]:
             raise InvalidParameterValue(f"The embedded AWS API knows no ExtendedStatistic {wrong[0]}")
-        answer = get_metric_statistics(self)
+        answer: Any = get_metric_statistics(self)
         for point in answer.result["Datapoints"] if asked else ():
             values = sorted(raw_values(point.metric_data))
             point.extended_statistics = {name: percentile(name, values) for name in asked if values}

@@ -194,7 +194,7 @@ def sleeps_through_quiet_nights(seen):
     """tells nobody at night when there are fewer than 20 requests a minute and three of ten fail or are slow"""
     for event in seen.quiet.month.of("errors at night", "slow at night"):
         is_not_woken(
-            seen, seen.quiet, event, "A share of ten requests says nothing: IF(requests >= …, share, 0)."
+            seen, seen.quiet, event, "A share of so few requests says nothing: IF(requests >= …, share, 0)."
         )
 
 
