@@ -130,10 +130,9 @@ def pages_for_errors(seen):
 def pages_for_slow_answers(seen):
     """pages `oncall` within 20 minutes when p99 is far above its objective"""
     for event in seen.bad.month.of("slow"):
+        slow = 2 if event.what == RARE else 6
         hint = (
-            "Of 100 requests 2 take 300 ms and 98 take 12 ms. What is the mean, what is p98? What is p99?"
-            if event.what == RARE
-            else "Of 100 requests 6 take 300 ms and 94 take 12 ms. What is the mean? What is p99?"
+            f"Of 100 requests {slow} take 300 ms and {100 - slow} take 12 ms. What is the mean? What is p99?"
         )
         is_told(seen, seen.incidents, event, "oncall", SLOW, hint)
 
@@ -158,9 +157,7 @@ def pages_for_a_dead_nightly_job(seen):
 def tickets_a_metric_that_stops(seen):
     """tells `team`, not `oncall`, within an hour when Errors or Latency stops while requests go on"""
     for event in seen.bad.month.of("metric stops"):
-        hint = (
-            f"{event.what} stopped. Nothing computed from it has a value: who notices? FILL gives a number."
-        )
+        hint = f"{event.what} stopped: nothing computed from it has a value. Who notices? FILL gives one."
         is_told(seen, seen.incidents, event, "team", STOPPED, hint)
         is_not_woken(seen, seen.incidents, event, "Users feel nothing of this: it can wait.", ["oncall"])
 
