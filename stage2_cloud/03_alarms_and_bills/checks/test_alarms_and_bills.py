@@ -131,9 +131,7 @@ def pages_for_slow_answers(seen):
     """pages `oncall` within 20 minutes when p99 is far above its objective"""
     for event in seen.bad.month.of("slow"):
         slow = 2 if event.what == RARE else 6
-        hint = (
-            f"Of 100 requests {slow} take 300 ms and {100 - slow} take 12 ms. What is the mean? What is p99?"
-        )
+        hint = f"Of 100 requests {slow} take 300 ms, {100 - slow} take 12 ms. What is the mean? What is p99?"
         is_told(seen, seen.incidents, event, "oncall", SLOW, hint)
 
 
