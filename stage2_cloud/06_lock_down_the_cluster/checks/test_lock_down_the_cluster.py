@@ -6,6 +6,7 @@ import pytest
 
 import bad_pods
 import calls
+import leaking
 import rights
 import submission
 import suspicions
@@ -406,13 +407,8 @@ def keeps_the_password_in_a_file(running, password):
             )
 
 
-# A rotation is dear: it is played when all manifests are right.
-RIGHT = (
-    runs_its_own_pods, allows_what_each_needs, gives_nothing_to_everybody, keeps_secrets_by_name, closes_the_ways_up,
-    allows_nothing_more_in_its_namespace, stays_in_its_namespace, follows_what_is_added_to_view,
-    mounts_tokens_only_where_needed, lets_the_needed_through, resolves_names, closes_everything_within,
-    tells_namespaces_apart, reaches_no_metadata_and_no_internet, refuses_bad_pods, keeps_the_password_in_a_file,
-)  # fmt: skip
+# What a rotation stands on; that the rotator has its rights, the fixture asks.
+RIGHT = (runs_its_own_pods, keeps_the_password_in_a_file)
 
 
 @check(points=3, after=is_accepted_by_the_server, when=RIGHT)
@@ -561,3 +557,48 @@ def tells_no_secret(rotating):
         where, what = rotating.left_behind()
         here.require(not what, wanted="secrets in the Secret alone", got=f"{what} stands in {where}")
     rotating.done("python3 rotate.py, when nothing fails any more", to)
+
+
+# Leaks
+
+
+@check(points=2, needs=("git",))
+def finds_what_a_repository_keeps(work, rng):
+    """finds a secret in every object of a repository: other branches, tags, stashes, notes, messages, removed files"""
+    leaking.in_git(work, rng)
+
+
+@check(points=2)
+def finds_what_an_image_keeps(work, rng):
+    """finds a secret in every layer and every config of an image's archive, also what later layers remove"""
+    leaking.in_images(work, rng)
+
+
+@check(points=2)
+def knows_every_form(work, rng):
+    """finds a secret plain, as base64, in URLs and in JSON, and nothing that only looks alike"""
+    leaking.in_every_form(work, rng)
+
+
+@check(points=2)
+def reads_in_pieces(work, rng, tmp_path):
+    """needs little memory for large files, and finds a secret that lies across two pieces"""
+    leaking.in_pieces(work, rng, tmp_path)
+
+
+@check(points=1, needs=("git",))
+def says_what_it_could_not_read(work, rng):
+    """says which place it could not read, with status 2, and looks at the others"""
+    leaking.unread(work, rng)
+
+
+@check(points=2, needs=("git",))
+def trusts_no_place(work, rng):
+    """runs nothing that a repository asks for, follows nothing that an archive says, and writes nothing"""
+    leaking.trusting(work, rng)
+
+
+@check(points=1, needs=("git",))
+def shows_no_secret(work, rng):
+    """prints no secret and no part of one, also where names and errors hold it"""
+    leaking.showing(work, rng)

@@ -1,0 +1,171 @@
+"""Secrets of one check, what must be found of them, what only looks like them, and leaks.py's answer beside that."""
+
+from __future__ import annotations
+
+import base64
+import re
+import string
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import numpy as np
+
+from labs.checks import Work
+from labs.grading.compare import shorten
+from labs.grading.evidence import Evidence, Finished
+
+SECONDS = 30.0  # for one run
+LETTERS = string.ascii_letters + string.digits
+FOUND, UNREAD = 1, 2
+
+
+def draw(rng: np.random.Generator) -> str:
+    """A secret as generators make them: 23 to 25 characters, some of which base64, URLs and JSON write otherwise."""
+    parts = ["".join(rng.choice(list(LETTERS), count)) for count in (5, 4, 5, int(rng.integers(5, 8)))]
+    return "K" + "".join(part + mark for part, mark in zip(parts, ("/", "+", "&", ""), strict=True))
+
+
+def looks_like(secret: str, rng: np.random.Generator) -> dict[str, str]:
+    """{what it is: text} of what is not this secret."""
+    return {
+        "the beginning of a secret": secret[:-5],
+        "a secret in letters of another case": secret.swapcase(),
+        "the end of a secret": secret[5:],
+        "another secret of the same shape": draw(rng),
+    }
+
+
+def base64_of(text: str, before: str = "", after: str = "", url: bool = False) -> str:
+    """Of a longer text, in the middle of which it stands."""
+    encode = base64.urlsafe_b64encode if url else base64.b64encode
+    return encode(f"{before}{text}{after}".encode()).decode()
+
+
+def forms(secret: str) -> list[str]:
+    """The ways to write it by which a part of it is looked for in what is printed."""
+    return [secret, quote(secret, safe=""), *(base64_of(secret, "u:"[:before])[3:-4] for before in range(3))]
+
+
+@dataclass
+class Plant:
+    """Something to be found. `fits` says of a WHERE whether it tells of this one."""
+
+    title: str
+    number: int
+    fits: Callable[[str], bool]
+
+
+def exactly(title: str, number: int, where: str) -> Plant:
+    return Plant(title, number, lambda got: got == where)
+
+
+def begins(title: str, number: int, where: str) -> Plant:
+    return Plant(title, number, lambda got: got.startswith(where))
+
+
+def named(title: str, number: int, kind: str, names: Iterable[str], rest: str) -> Plant:
+    """In an object of git: `kind ID rest`, with 7 or more digits of one of the ids."""
+    every = list(names)
+    pattern = re.compile(rf"{kind} ([0-9a-f]{{7,40}}) {re.escape(rest)}")
+
+    def fits(got: str) -> bool:
+        found = pattern.fullmatch(got)
+        return bool(found) and any(name.startswith(found[1]) for name in every) if found else False
+
+    return Plant(title, number, fits)
+
+
+@dataclass
+class Place:
+    """A place with what stands in it. `path` is as leaks.py gets it, `title` as a learner reads of it."""
+
+    title: str
+    path: str
+    plants: list[Plant] = field(default_factory=list)
+    others: dict[str, str] = field(
+        default_factory=dict
+    )  # {a part of a WHERE: what looks like a secret there}
+
+
+class Hidden:
+    """The secrets of one check, and runs of leaks.py."""
+
+    def __init__(self, work: Work, rng: np.random.Generator, count: int = 3) -> None:
+        self.work, self.rng = work, rng
+        self.secrets = [draw(rng) for _ in range(count)]
+        self.file = work.give("secrets", "".join(f"{one}\n" for one in self.secrets))
+
+    def run(
+        self, *places: Place | str, warm: bool = True, memory_mb: float = 0, timeout: float = SECONDS
+    ) -> Finished:
+        paths = [one.path if isinstance(one, Place) else one for one in places]
+        words = ("python3", "leaks.py", "--secrets", self.file, *paths)
+        return self.work.run(*words, timeout=timeout, warm=warm, memory_mb=memory_mb)
+
+    def expect(self, done: Finished, *places: Place, status: int = FOUND, hint: str = "") -> None:
+        """Fail unless everything was found, and nothing else, and the status says so."""
+        did = f"python3 leaks.py --secrets FILE, with {' and '.join(one.title for one in places)}"
+        here = Evidence(did, output=self.masked(done.stderr)[-2000:])
+        here.require(
+            not done.killed,
+            wanted="an end within the limits",
+            got=f"ended for its {done.killed}",
+        )
+        told = self.told(here, done)
+        for place in places:
+            mine = [(where, number) for path, where, number in told if path == place.path]
+            for plant in place.plants:
+                here.require(
+                    any(number == plant.number and plant.fits(where) for where, number in mine),
+                    wanted=f"a find: {plant.title}",
+                    got=self._nearest(plant, mine),
+                    hint=hint,
+                )
+            for where, number in mine:
+                if not any(number == plant.number and plant.fits(where) for plant in place.plants):
+                    what = next((title for part, title in place.others.items() if part in where), "")
+                    here.fail(
+                        wanted="no find but what is there" if not what else f"no find: {what}",
+                        got=shorten(f"{where}: secret {number}", 160),
+                    )
+        strange = {path for path, _, _ in told} - {place.path for place in places}
+        here.require(not strange, wanted="places as they were given", got="another name of a place")
+        here.require(done.status == status, wanted=f"status {status}", got=f"status {done.status}")
+
+    def told(self, here: Evidence, done: Finished) -> set[tuple[str, str, int]]:
+        """(place, where, number) of each line. Fails on a line of another shape."""
+        found = set()
+        for line in done.stdout.splitlines():
+            place, _, rest = line.partition("\t")
+            where, _, which = rest.rpartition("\t")
+            number = re.fullmatch(r"secret (\d{1,6})", which)
+            if not number:
+                here.fail(
+                    wanted="lines `PLACE⇥WHERE⇥secret N`, with tabs",
+                    got=shorten(self.masked(line).replace(place, "…") if place else "an empty line", 120),
+                )
+            found.add((place, where, int(number[1])))
+        return found
+
+    @staticmethod
+    def _nearest(plant: Plant, mine: list[tuple[str, int]]) -> str:
+        if any(plant.fits(where) for where, _ in mine):
+            return "it is there with the number of another secret"
+        return "it is not among the finds"
+
+    def masked(self, text: str) -> str:
+        for secret in self.secrets:
+            for form in forms(secret):
+                text = text.replace(form, "***")
+        return text
+
+    def shown(self, text: str, part: int = 8) -> bool:
+        """Whether a secret, or so many characters of it in a row, stands in a text, in any form."""
+        pieces = {
+            form[at : at + part]
+            for secret in self.secrets
+            for form in forms(secret)
+            for at in range(len(form) - part + 1)
+        }
+        return any(piece in text for piece in pieces)
