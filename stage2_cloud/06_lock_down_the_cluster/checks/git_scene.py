@@ -89,8 +89,11 @@ def history(hidden: Hidden) -> tuple[Repository, list[Plant], dict[str, str], di
         alike[f"alike/{place}.b64"] = repo.blob(line_of(base64_of(text, "u:"))[0])
         others[f"alike/{place}.b64"] = f"{title}, as base64"
     repo.refs["refs/heads/main"] = repo.commit(alike, [main], "Examples")
-    for title, number, blob, path, rest in sought:
-        plants.append(named(title, number, "commit", repo.holders(blob, path), f"{path} {rest}"))
+    files = [
+        named(title, number, "commit", repo.holders(blob, path), f"{path} {rest}")
+        for title, number, blob, path, rest in sought
+    ]
+    plants = files + plants
     # The newest things are loose, as after a fetch; the rest is packed.
     every = list(repo.objects)
     packed = [*every[: len(every) * 2 // 3], old, new]

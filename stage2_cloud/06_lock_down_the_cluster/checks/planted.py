@@ -18,6 +18,7 @@ from labs.grading.evidence import Evidence, Finished
 SECONDS = 30.0  # for one run
 LETTERS = string.ascii_letters + string.digits
 FOUND, UNREAD = 1, 2
+GIT = {"GIT_CONFIG_NOSYSTEM": "1"}  # /etc cannot be read in the sandbox, and git would end because of that
 
 
 def draw(rng: np.random.Generator) -> str:
@@ -101,7 +102,7 @@ class Hidden:
     ) -> Finished:
         paths = [one.path if isinstance(one, Place) else one for one in places]
         words = ("python3", "leaks.py", "--secrets", self.file, *paths)
-        return self.work.run(*words, timeout=timeout, warm=warm, memory_mb=memory_mb)
+        return self.work.run(*words, env=GIT, timeout=timeout, warm=warm, memory_mb=memory_mb)
 
     def expect(self, done: Finished, *places: Place, status: int = FOUND, hint: str = "") -> None:
         """Fail unless everything was found, and nothing else, and the status says so."""

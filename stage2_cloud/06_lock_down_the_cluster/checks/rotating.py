@@ -13,12 +13,13 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
+import rights
 import submission
 from between import Between, Pair
 from database import Database
 from kube import SPACE, Kube, Obj
 from kube import path as path_of
-from labs.checks import Work
+from labs.checks import CouldNotCheck, Work
 from labs.grading.evidence import Evidence, Finished
 from labs.grading.process import Process
 
@@ -203,6 +204,15 @@ def _forms(value: str) -> set[str]:
     }
 
 
+def _need_rights(kube: Kube) -> None:
+    """Without its rights the rotator cannot begin. Another check says which one, and what to do."""
+    rotator = next(one for one in rights.subjects("nobody") if one.title.endswith("/rotator"))
+    for part in (rights.about_secrets(), rights.everything_else()):
+        for one in part:
+            if rotator.may(one) and not rights.allowed(kube, rotator, one):
+                raise CouldNotCheck(f"{rotator.title} may not {rights.told(one)}")
+
+
 @contextmanager
 def rotation(work: Work, things: list[Obj], folder: Path, rng: np.random.Generator) -> Iterator[Rotation]:
     """The learner's objects applied, three pods that have logged in, and everything ready for a rotation."""
@@ -210,6 +220,7 @@ def rotation(work: Work, things: list[Obj], folder: Path, rng: np.random.Generat
     first = first[:9]
     kube = submission.accepted(folder, things, old, first)
     try:
+        _need_rights(kube)
         kube.wait(60)
         database = Database(admin, {first: (old, 0)})
         with Between(kube, database) as between:

@@ -1,0 +1,83 @@
+"""Every object of a git repository, whatever reaches it, and where a commit has it."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from forms import Find, Secrets, Unread
+
+
+def objects(store: Path) -> Iterator[tuple[str, str, bytes]]:
+    """(id, kind, content) of every object of a store. Git gets an empty repository: it reads no settings of theirs."""
+    with tempfile.TemporaryDirectory() as empty:
+        for name in ("objects", "refs"):
+            Path(empty, name).mkdir()
+        Path(empty, "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
+        env = {
+            "PATH": os.environ.get("PATH", os.defpath), "HOME": empty, "GIT_DIR": empty,
+            "GIT_OBJECT_DIRECTORY": str(store.resolve()), "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull,
+        }  # fmt: skip
+        command = ("git", "cat-file", "--batch-all-objects", "--unordered", "--batch")
+        with subprocess.Popen(
+            command, env=env, cwd=empty, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as git:
+            assert git.stdout is not None
+            while header := git.stdout.readline().decode().split():
+                if len(header) != 3:
+                    raise Unread(f"object {header[0]}")
+                content = git.stdout.read(int(header[2]) + 1)[:-1]
+                yield header[0], header[1], content
+        if git.returncode:
+            raise Unread("git cannot read all of its objects")
+
+
+def entries(tree: bytes) -> Iterator[tuple[bool, str, bytes, str]]:
+    """(is a tree, id, name, path's part) of a tree: "mode name NUL id", as gitformat-pack(5) and Pro Git tell it."""
+    at = 0
+    while at < len(tree):
+        space = tree.index(b" ", at)
+        end = tree.index(b"\0", space)
+        name = tree[space + 1 : end]
+        yield tree[at:space] == b"40000", tree[end + 1 : end + 21].hex(), name, name.decode(errors="replace")
+        at = end + 21
+
+
+def look_in_repository(folder: Path, secrets: Secrets) -> Iterator[Find]:
+    if folder.name == ".git":
+        command = ["git", "-C", str(folder.parent), "status", "--porcelain"]
+        changed = subprocess.run(command, capture_output=True, check=False).stdout.splitlines()
+        if changed:
+            print(f"{folder.parent}: {len(changed)} files are not committed", file=sys.stderr)
+    roots: dict[str, str] = {}  # tree: a commit that has it
+    trees: dict[str, bytes] = {}
+    blobs: dict[str, set[tuple[int, int]]] = {}
+    for name, kind, content in objects(folder / "objects"):
+        if kind == "blob":
+            if found := secrets.lines(io.BufferedReader(io.BytesIO(content))):  # type: ignore[arg-type]
+                blobs[name] = found
+        elif kind == "tree":
+            trees[name] = content
+        else:
+            if kind == "commit":
+                roots.setdefault(content[5:45].decode(), name)
+            yield from (Find(f"{kind} {name[:12]} text", number) for number in secrets.within(content))
+    todo, seen = [(tree, commit, "") for tree, commit in roots.items()], set[str]()
+    while todo:
+        tree, commit, path = todo.pop()
+        if tree in seen:
+            continue
+        seen.add(tree)
+        for is_tree, name, raw, part in entries(trees.get(tree, b"")):
+            here = f"commit {commit[:12]} {path}{part}"
+            yield from (Find(f"{here} name", number) for number in secrets.within(raw))
+            if is_tree:
+                todo.append((name, commit, f"{path}{part}/"))
+            yield from (Find(f"{here} line {line}", number) for line, number in blobs.pop(name, ()))
+    for name, found in blobs.items():
+        yield from (Find(f"object {name[:12]} line {line}", number) for line, number in found)
