@@ -58,8 +58,8 @@ def history(hidden: Hidden) -> tuple[Repository, list[Plant], dict[str, str], di
     binary, zipped = repo.blob(raw), repo.blob(gzip.compress(f"start\nlogin {two}\n".encode(), mtime=0))
     lines = raw[: raw.index(one.encode())].count(b"\n") + 1
     sought.append(("a binary file", 1, binary, "model.bin", f"line {lines}"))
-    sought.append(("a file that gzip has packed", 2, zipped, "logs/app.log.1.gz", "line 2"))
-    main = repo.commit({**clean, "model.bin": binary, "logs/app.log.1.gz": zipped}, [author])
+    sought.append(("a file that gzip has packed", 2, zipped, "logs/app.log.1", "line 2"))
+    main = repo.commit({**clean, "model.bin": binary, "logs/app.log.1": zipped}, [author])
     dump = f"dump-{quote(three, safe='')}.sql"
     holds = repo.commit({**clean, f"dumps/{dump}": readme}, [main])
     plants.append(Plant("the name of a file", 3, lambda got: _is_name(got, holds, "dumps/dump-")))

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from image_places import Layout, Saved, special, tar, zipped
 from planted import Hidden, Place, base64_of, begins, exactly, looks_like
 
+DEEP = "/".join(f"{number:020}" for number in range(12))  # longer than a name in the oldest tar
+
 
 def config(env: list[str], history: list[str], **more: Any) -> dict[str, Any]:
     """An image's config (OCI image specification, config.md)."""
@@ -32,7 +34,8 @@ def saved(hidden: Hidden) -> Place:
         for place, text in enumerate(looks_like(three, rng).values())
     ]
     copied = tar([
-        ("app/.env", f"LEVEL=info\n\nDB={one}\n".encode()), ("var/cache/a/b.txt", f"{word}\n{two}\n".encode()), *alike,
+        ("app/.env", f"LEVEL=info\n\nDB={one}\n".encode()),
+        (f"var/cache/{DEEP}/b.txt", f"{word}\n{two}\n".encode()), *alike,
     ])  # fmt: skip
     removed = tar([("app/.wh..env", b""), ("var/cache/.wh..wh..opq", b""), ("app/new.txt", word.encode())])
     layers, name = archive.image(
@@ -43,7 +46,9 @@ def saved(hidden: Hidden) -> Place:
     plants = [
         exactly("a file that a later layer removes", 1, f"layer {layers[1]} app/.env line 3"),
         exactly(
-            "a file in a folder that a later layer empties", 2, f"layer {layers[1]} var/cache/a/b.txt line 2"
+            "a file in a folder that a later layer empties",
+            2,
+            f"layer {layers[1]} var/cache/{DEEP}/b.txt line 2",
         ),
         exactly("a variable of the image", 3, f"config {name} config.Env[1]"),
         exactly(
@@ -57,11 +62,14 @@ def saved(hidden: Hidden) -> Place:
     layers, name = archive.image(
         "gateway:1.4.0",
         [other],
-        config([], [], Labels={"in.nukkad.proxy": f"http://u:{quote(two, safe='')}@proxy"}),
+        config(
+            [], [], Labels={"in.nukkad.proxy": f"http://u:{quote(two, safe='')}@proxy", f"key {three}": "x"}
+        ),
     )
     plants += [
         exactly("a file of the second image", 1, f"layer {layers[0]} srv/settings.json line 1"),
         exactly("a label of the second image", 2, f"config {name} config.Labels.in.nukkad.proxy"),
+        begins("the key of a label", 3, f"config {name} config.Labels.key "),
     ]
     kinds = [*looks_like(three, rng)]
     others = {f"alike/{place}.env": title for place, title in enumerate(kinds)}
@@ -78,12 +86,16 @@ def layout(hidden: Hidden) -> Place:
     backup = gzip.compress(tar([("db.env", f"DB={one}\n".encode())]), 1, mtime=0)
     first = zipped(
         tar(
-            [("app/config.ini", f"[db]\nurl = pg://u:{quote(two, safe='')}@db\n".encode()), ("log/a.gz", log)]
+            [
+                ("app/config.ini", f"[db]\nurl = pg://u:{quote(two, safe='')}@db\n".encode()),
+                ("log/a.old", log),
+            ]
         )
     )
-    second = zipped(
-        tar([("app/config.ini", b"[db]\n"), ("root/backup.tar.gz", backup), ("log/.wh.a.gz", b"")])
-    )
+    second = zipped(tar([
+        ("app/config.ini", b"[db]\n"), ("root/backup.tar.gz", backup), ("log/.wh.a.old", b""),
+        ("tmp/odd\nname\t.env", one.encode()), ("tmp/plain.gz", f"not packed\n{three}".encode()),
+    ]))  # fmt: skip
     link = special("app/current", tarfile.SYMTYPE, f"/secrets/{three}")
     layers, name, manifest = there.image(
         [first, second, zipped(tar([link]))],
@@ -91,8 +103,10 @@ def layout(hidden: Hidden) -> Place:
     )  # fmt: skip
     plants = [
         exactly("a file that a later layer replaces", 2, f"layer {layers[0]} app/config.ini line 2"),
-        exactly("a log in gzip, removed later", 3, f"layer {layers[0]} log/a.gz line 3001"),
+        exactly("a log in gzip, removed later", 3, f"layer {layers[0]} log/a.old line 3001"),
         begins("a .tar.gz in a layer", 1, f"layer {layers[1]} root/backup.tar.gz line "),
+        begins("a file with a line end in its name", 1, f"layer {layers[1]} tmp/odd"),
+        exactly("a file that is called .gz and is none", 3, f"layer {layers[1]} tmp/plain.gz line 2"),
         exactly("the target of a link", 3, f"layer {layers[2]} app/current name"),
         exactly("the command of the image", 1, f"config {name} config.Entrypoint[1]"),
         exactly("a note on the manifest", 2, f"config {manifest} annotations.in.nukkad.built-with"),

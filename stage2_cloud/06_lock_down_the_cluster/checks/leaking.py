@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from urllib.parse import quote
@@ -70,17 +71,12 @@ def in_every_form(work: Work, rng: np.random.Generator) -> None:
     for line, (title, number, _) in enumerate(texts, 1):
         if number:
             there.plants.append(exactly(f"a secret {title}", number, f"line {line}"))
-    lines = {f"line {line}": title for line, (title, number, _) in enumerate(texts, 1) if not number}
-    done = hidden.run(there)
-    for path_, where, _ in sorted(hidden.told(Evidence("read the finds"), done)):
-        if path_ == path and where in lines:
-            Evidence("python3 leaks.py --secrets FILE, with a file with many forms").fail(
-                wanted=f"no find: {lines[where]}",
-                got="a find",
-                hint="What is equal to the last character is a find.",
-            )
+    there.others = {f"line {line}": title for line, (title, number, _) in enumerate(texts, 1) if not number}
+    packed = gzip.compress(f"start\n{hidden.secrets[0]}\n".encode(), mtime=0)
+    zipped = Place("a file in gzip", work.give("environment.bak", packed))
+    zipped.plants.append(exactly("a secret in what gzip holds", 1, "line 2"))
     hidden.expect(
-        done, there,
+        hidden.run(there, zipped), there, zipped,
         hint=(
             "Three bytes become four characters. Where in its three bytes does the secret begin? "
             "And who writes which letter how?"
@@ -159,10 +155,12 @@ def unread(work: Work, rng: np.random.Generator) -> None:
         broken[f"an image with {title}"] = work.give(f"image{number}.tar", data)
     good = Place("a good file", work.give("good.log", f"a\n{secret}\n"))
     good.plants.append(exactly("a secret in the good file", 1, "line 2"))
+    cut = gzip.compress(rng.bytes(5000), mtime=0)[:3000]
+    broken["a file whose gzip is cut off"] = work.give("cut.log", cut)
     # A device comes last: who reads it does not come back.
     order = sorted(broken, key=lambda title: (title.startswith("a device"), title))
-    for title in order:
-        done = hidden.run(broken[title], good)
+    for at, title in enumerate(order):
+        done = hidden.run(good, broken[title]) if at % 2 else hidden.run(broken[title], good)
         did = Evidence(f"python3 leaks.py --secrets FILE, with {title} and a good file")
         did.require(not done.killed, wanted="status 2", got=f"it was ended for its {done.killed}")
         found = {(path, where) for path, where, _ in hidden.told(did, done)}

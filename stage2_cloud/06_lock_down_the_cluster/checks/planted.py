@@ -18,6 +18,7 @@ from labs.grading.evidence import Evidence, Finished
 SECONDS = 30.0  # for one run
 LETTERS = string.ascii_letters + string.digits
 FOUND, UNREAD = 1, 2
+HEX = r"\b[0-9a-f]{7,64}\b"  # ids, some of which differ by the version of zlib
 GIT = {"GIT_CONFIG_NOSYSTEM": "1"}  # /etc cannot be read in the sandbox, and git would end because of that
 
 
@@ -125,10 +126,12 @@ class Hidden:
                 )
             for where, number in mine:
                 if not any(number == plant.number and plant.fits(where) for plant in place.plants):
-                    what = next((title for part, title in place.others.items() if part in where), "")
+                    what = next(
+                        (title for part, title in place.others.items() if f"{part} " in f"{where} "), ""
+                    )
                     here.fail(
                         wanted="no find but what is there" if not what else f"no find: {what}",
-                        got=shorten(f"{where}: secret {number}", 160),
+                        got=shorten(f"{re.sub(HEX, chr(8230), where)}: secret {number}", 160),
                     )
         strange = {path for path, _, _ in told} - {place.path for place in places}
         here.require(not strange, wanted="places as they were given", got="another name of a place")
@@ -137,7 +140,7 @@ class Hidden:
     def told(self, here: Evidence, done: Finished) -> set[tuple[str, str, int]]:
         """(place, where, number) of each line. Fails on a line of another shape."""
         found = set()
-        for line in done.stdout.splitlines():
+        for line in done.stdout.split("\n")[:-1]:
             place, _, rest = line.partition("\t")
             where, _, which = rest.rpartition("\t")
             number = re.fullmatch(r"secret (\d{1,6})", which)
