@@ -13,7 +13,7 @@ import git_scene
 import image_scene
 from labs.checks import Work
 from labs.grading.evidence import Evidence
-from planted import UNREAD, Hidden, Place, Plant, base64_of, exactly, forms, looks_like
+from planted import UNREAD, Hidden, Place, Plant, base64_of, exactly, forms, looks_like, without_ids
 
 MEMORY_MB = 48
 LARGE_MB = 64
@@ -202,7 +202,7 @@ def trusting(work: Work, rng: np.random.Generator) -> None:
             did.require(
                 work.read(f"{inside}/{path}").bytes == data,
                 wanted="a place as it was",
-                got=f"{path} has changed",
+                got=f"{without_ids(path)} has changed",
             )
         _expect_same(work, before, did)
         hidden.expect(done, there, hint=hint)

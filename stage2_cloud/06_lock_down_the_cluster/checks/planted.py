@@ -18,8 +18,11 @@ from labs.grading.evidence import Evidence, Finished
 SECONDS = 30.0  # for one run
 LETTERS = string.ascii_letters + string.digits
 FOUND, UNREAD = 1, 2
-HEX = r"\b[0-9a-f]{7,64}\b"  # ids, some of which differ by the version of zlib
 GIT = {"GIT_CONFIG_NOSYSTEM": "1"}  # /etc cannot be read in the sandbox, and git would end because of that
+
+
+def without_ids(text: str) -> str:
+    return re.sub(r"\b[0-9a-f]{7,64}\b", "…", text)  # some differ by the version of zlib
 
 
 def draw(rng: np.random.Generator) -> str:
@@ -131,7 +134,7 @@ class Hidden:
                     )
                     here.fail(
                         wanted="no find but what is there" if not what else f"no find: {what}",
-                        got=shorten(f"{re.sub(HEX, chr(8230), where)}: secret {number}", 160),
+                        got=shorten(f"{without_ids(where)}: secret {number}", 160),
                     )
         strange = {path for path, _, _ in told} - {place.path for place in places}
         here.require(not strange, wanted="places as they were given", got="another name of a place")
