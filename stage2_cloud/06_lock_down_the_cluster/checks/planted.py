@@ -119,7 +119,7 @@ class Hidden:
         )
         told = self.told(here, done)
         for place in places:
-            mine = [(where, number) for path, where, number in told if path == place.path]
+            mine = [(where, number) for path, where, number in sorted(told) if path == place.path]
             for plant in place.plants:
                 here.require(
                     any(number == plant.number and plant.fits(where) for where, number in mine),

@@ -25,7 +25,7 @@ from labs.grading.process import Process
 
 NOT_READY = 4
 REPLICAS = 3
-PATIENCE = 40.0  # seconds for one run
+PATIENCE = 75.0  # seconds for one run
 _SCANNED = ("Pod", "ConfigMap", "Deployment", "ReplicaSet", "ServiceAccount", "Event", "Job", "NetworkPolicy")
 
 
@@ -68,11 +68,11 @@ class Rotation:
         """A name for a rotation, never the same twice."""
         return f"r{self.rng.integers(10**5, 10**6)}"
 
-    def start(self, to: str, *more: str, timeout: float = 30, who: int = 0) -> Process:
+    def start(self, to: str, *more: str, timeout: float = 60, who: int = 0) -> Process:
         words = ("rotate.py", "--to", to, "--timeout", str(timeout), "--poll", "0.01", *more)
         return self.work.start("python3", *words, env=self._variables[who], warm=True)
 
-    def run(self, to: str, *more: str, timeout: float = 30) -> Finished:
+    def run(self, to: str, *more: str, timeout: float = 60) -> Finished:
         """To its end, with the grader looking."""
         self.between.begin()
         return self.start(to, *more, timeout=timeout).wait(PATIENCE)
