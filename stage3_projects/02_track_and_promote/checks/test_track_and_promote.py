@@ -58,8 +58,13 @@ def kept():
 
 
 @pytest.fixture(scope="session")
-def workshop(seed):
-    return Workshop(Market(in_order(days_to_judge_on(seed))))
+def days(seed):
+    return days_to_judge_on(seed)
+
+
+@pytest.fixture(scope="session")
+def workshop(days):
+    return Workshop(Market(in_order(days)))
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +78,8 @@ def better_model(workshop):
 
 
 @pytest.fixture(scope="session")
-def eval_files(seed):
-    return as_files(days_to_judge_on(seed))
+def eval_files(days):
+    return as_files(days)
 
 
 @pytest.fixture(scope="session")
