@@ -16,7 +16,7 @@ import pytest
 
 LAB = Path(__file__).resolve().parent.parent / "stage2_cloud" / "07_three_tiers_as_code"
 OWN = (
-    "hcl_values", "hcl_files", "hcl_blocks", "hcl_collections", "hcl_operators", "hcl_scope",
+    "hcl_values", "hcl_pieces", "hcl_files", "hcl_blocks", "hcl_collections", "hcl_operators", "hcl_scope",
     "hcl_templates", "hcl_functions", "hcl_expressions", "terraform_types", "terraform_blocks",
     "terraform", "terraform_plan", "graph", "environments",
 )  # fmt: skip
@@ -25,11 +25,41 @@ LOCALS = """
 locals {
   name  = "fraud"
   zones = ["a", "b"]
+  lists = [{ of = [1, 2] }, { of = [3, 4] }]
   sizes = { small = 1, large = 4 }
   rules = [{ port = 443, open = true }, { port = 22, open = false }]
   text  = <<-EOT
     one ${local.name}
       two "quoted" \\ and $${no}
+  EOT
+  ports = <<-EOT
+    %{ for r in local.rules ~}
+    port ${r.port}
+    %{ endfor ~}
+    end
+  EOT
+  odd = <<-EOT
+    a
+      %{~ if true ~}
+      b
+      %{~ endif ~}
+    c
+  EOT
+  left = <<EOT
+    a
+  %{ if true ~}
+      b
+
+  %{ endif ~}
+
+    c ${~ "x" ~}   d
+EOT
+  deep = <<-EOT
+    a
+
+      b ${1 +
+    2} c
+    	d
   EOT
 }
 """
@@ -102,6 +132,26 @@ CASES: list[tuple[str, Any]] = [
     ('sha256("x")', "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"),
     ("anytrue([false, true])", True),
     ('startswith("prod-1", "prod")', True),
+    ("local.ports", "    port 443\n    port 22\n    end\n"),
+    ("local.odd", "    a\n      b\n    c\n"),
+    ("local.left", "    a\n        b\n\n  \n    cxd\n"),
+    ("local.deep", "a\n\n  b 3 c\n\td\n"),
+    ('"a  %{~ if true ~}  b  %{~ endif ~}  c"', "abc"),
+    ('"%{ for z in local.zones ~}  ${z} %{~ endfor }"', "ab"),
+    ("local.rules.*.port[1]", 22),
+    ("local.lists.*.of[1]", [3, 4]),
+    ("local.lists.*.of[1][0]", 3),
+    ("local.lists.*.of.1", [2, 4]),
+    ("local.lists[*].of[1]", [2, 4]),
+    ('tobool("1")', True),
+    ('regexall("[a-z]+", "ab 12 cd")', ["ab", "cd"]),
+    ('regexall("([a-z])([0-9])", "a1 b2")', [["a", "1"], ["b", "2"]]),
+    ('regexall("x", "a1")', []),
+    ('chomp("a\\n\\n")', "a"),
+    ('indent(2, "a\\nb")', "a\n  b"),
+    ('base64decode("w6k=")', "é"),
+    ('parseint("ff", 16)', 255),
+    ('urlencode("a b/é~*")', "a+b%2F%C3%A9~%2A"),
 ]
 WRONG = [
     'cidrsubnet("10.0.0.0/30", 4, 0)', "local.zones[2]", "local.sizes.huge", '"a${null}"', "1 + true",

@@ -12,6 +12,7 @@ from labs.results import Finding
 
 FIRST, AGAIN = "the bucket is destroyed", "the same, made again an hour before"
 BOTH = "the bucket and the key are destroyed"
+REPLACED, OTHER = "the bucket is replaced", "the bucket is replaced by a third one"
 
 HINT = "An approval is for exact addresses in exactly one plan, and for nothing but losing data."
 
@@ -64,8 +65,11 @@ def try_all(gate: Gate) -> None:
         "another bucket is destroyed": one.plan(
             one.change("module.data.aws_s3_bucket.other", ["delete"], {"bucket": "decisions"}, None)
         ),
-        "the bucket is replaced": one.plan(
+        REPLACED: one.plan(
             one.change("bucket", ["delete", "create"], {"bucket": "decisions"}, {"bucket": "d2"})
+        ),
+        OTHER: one.plan(
+            one.change("bucket", ["delete", "create"], {"bucket": "decisions"}, {"bucket": "d3"})
         ),
         "another bucket is behind the same address": one.plan(
             one.change("bucket", ["delete"], {"bucket": "ledger"}, None)
@@ -86,6 +90,12 @@ def try_all(gate: Gate) -> None:
                 got="the same one",
                 hint="What else does a reviewer look at before they say yes?",
             )
+    Evidence(f"ask for the digests of two plans: {REPLACED}; {OTHER}").require(
+        of[REPLACED] != of[OTHER],
+        wanted="two digests",
+        got="the same one",
+        hint="What is there afterwards is a part of the change, too.",
+    )
     good = {"digest": of[FIRST], "addresses": [bucket], "approved_by": "asha", "why": "moved to the ledger"}
     asked = [Asked(plan, f"{FIRST}, with an approval for it", approve(gate, good), 0)]
     asked.append(Asked(again, f"{AGAIN}, with the approval of before", approve(gate, good), 0))

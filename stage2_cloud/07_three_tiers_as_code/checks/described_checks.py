@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graph import NAMED, TAGGED, Graph, Resource, plain_texts
+from graph import NAMED, TAGGED, Graph, Resource
 from hcl_values import OPEN
 from submission import Described
 
@@ -156,64 +156,6 @@ def survives(described: Described) -> None:
             )
 
 
-def keeps_secrets(described: Described, written: list[tuple[str, str]]) -> None:
-    for path, what in written:
-        described.evidence("staging").fail(
-            wanted="no secret in any file",
-            got=f"{what}, in {path}",
-            hint="git forgets nothing. The pipeline hands it in.",
-        )
-    for name, graph in described.all().items():
-        seen, secret = described.evidence(name), described.third.secret
-        parts = (secret, secret.split(":")[2].split("@")[0])
-        for database in graph.of("aws_db_instance"):
-            seen.require(
-                not database.get("password") and database.get("manage_master_user_password") is True,
-                wanted="a password that RDS makes and keeps (manage_master_user_password)",
-                got="another one, which would be in the state",
-            )
-        places = 0
-        for each in graph.resources.values():
-            for field, value in {**each.inputs, "tags": each.tags}.items():
-                if not any(part in text for text in plain_texts(value) for part in parts):
-                    continue
-                is_home = each.type == "aws_secretsmanager_secret_version" and field in (
-                    "secret_string",
-                    "secret_string_wo",
-                )
-                seen.require(
-                    is_home,
-                    wanted="feature_store_url in its secret and nowhere else",
-                    got=f"it is in {field} of {each.address}",
-                    hint="Whoever may describe the resource can read it there. Pass on where the secret is.",
-                )
-                if described.tool == "pulumi":
-                    seen.require(
-                        any(path.startswith(field) for path in each.secrets),
-                        wanted="feature_store_url encrypted in the state",
-                        got="it is a plain text there",
-                        hint="How does a program read a setting so that Pulumi knows it is secret?",
-                    )
-                places += 1
-        seen.require(places, wanted="feature_store_url in a secret of Secrets Manager", got="it is nowhere")
-        for output, (value, hidden) in graph.outputs.items():
-            shown = any(part in text for text in plain_texts(value) for part in parts)
-            seen.require(
-                hidden or not shown,
-                wanted="no secret in the outputs",
-                got=f"it is in the output {output}",
-                hint="Outputs are printed into every log.",
-            )
-    if not described.sensitive:
-        described.evidence("prod").fail(
-            wanted="feature_store_url as a sensitive input without a default and without a value in a file",
-            got="it would be shown in plans and logs"
-            if described.tool == "terraform"
-            else "it is a plain text in a stack's file",
-            hint="`sensitive = true`, or Pulumi's secrets.",
-        )
-
-
 def carries_its_name(described: Described) -> None:
     taken: dict[tuple[str, str], str] = {}
     for name, graph in described.all().items():
@@ -228,6 +170,14 @@ def carries_its_name(described: Described) -> None:
                 )
             field = NAMED.get(each.type)
             called = each.get(field) if field else None
+            last = each.get("final_snapshot_identifier") if each.type == "aws_db_instance" else None
+            if isinstance(last, str) and OPEN not in last:
+                seen.require(
+                    name in last,
+                    wanted=f"{name} in the name of the final snapshot of {each.address}",
+                    got=last,
+                    hint="A second snapshot of this name is refused: what happens then to the database of the other?",
+                )
             if called is None and field and each.type in ("aws_db_instance", "aws_s3_bucket", "aws_lb"):
                 seen.fail(wanted=f"a {field} for {each.address}", got="none: its name would be random")
             if isinstance(called, str) and OPEN not in called:

@@ -180,10 +180,12 @@ def guards_app(described: Described) -> None:
                     got=f"{server.address} is reachable from {opening}",
                     hint="Who needs to speak with an app server, and on which port?",
                 )
+            public = net.public_address(graph, server)
             seen.require(
-                server.get("associate_public_ip_address") is not True,
+                not public,
                 wanted="app servers without public addresses",
-                got=server.address,
+                got=f"{server.address} gets one by {public}",
+                hint="An address can be given by the server, by its subnet, and by a resource that points to it.",
             )
         listeners = list(graph.of("aws_lb_listener"))
         seen.require(listeners, wanted="a listener for HTTPS on 443", got="no listener")

@@ -64,7 +64,7 @@ class Gate:
         said = document.json()
         return [
             Finished(
-                f"run the gate on this plan: {each.title}",
+                " ".join([f"run the gate on this plan: {each.title}", *_shown(each.words)]),
                 output=(out + err)[-4000:],
                 status=status,
                 stdout=out,
@@ -75,9 +75,14 @@ class Gate:
 
     def judge(self, cases: Iterable[Case], hint: str) -> None:
         """Run the gate on these plans, and fail at the first about which it does not say what it must."""
-        asked = [Asked(case.plan, case.title, (), case.status, case.refused) for case in cases]
+        asked = [Asked(case.plan, case.title, case.words, case.status, case.refused) for case in cases]
         for one, done in zip(asked, self.run(asked), strict=True):
             compare(one, done, hint)
+
+
+def _shown(words: Sequence[str]) -> list[str]:
+    """What of the command belongs to the title: no paths of this grading."""
+    return ["(with", f"{' '.join(words)})"] if "--max-changes" in words else []
 
 
 def compare(asked: Asked, done: Finished, hint: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -150,14 +148,6 @@ class Graph:
     def about(self, kind: str, name: str, to: Resource) -> list[Resource]:
         """The resources of a type whose argument `name` refers to a resource."""
         return [each for each in self.of(kind) if self.refers(each.inputs.get(name), to)]
-
-
-def plain_texts(value: Any) -> Iterator[str]:
-    """Every text in a value, and what is behind those that are base64."""
-    for text in texts(value):
-        yield text
-        with contextlib.suppress(ValueError):
-            yield base64.b64decode(text, validate=True).decode("utf-8", "replace")
 
 
 def texts(value: Any) -> Iterator[str]:

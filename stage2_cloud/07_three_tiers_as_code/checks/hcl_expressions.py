@@ -16,7 +16,7 @@ from hcl_files import children, name_of, tokens, trees
 from hcl_functions import call
 from hcl_operators import operate
 from hcl_scope import Budget, Lazy, Scope, attribute, index
-from hcl_templates import until
+from hcl_templates import trimmed, until
 from hcl_values import (
     CLOSE,
     OPEN,
@@ -186,7 +186,10 @@ def _step(value: Any, tree: Tree, scope: Scope) -> Any:
     return index(value, evaluate(trees(tree)[0], scope))
 
 
-def _splat(tree: Tree, scope: Scope) -> list[Any]:
+EACH = ("get_attr", "short_index")
+
+
+def _splat(tree: Tree, scope: Scope) -> Any:
     first, second = trees(tree)
     value = evaluate(first, scope)
     if value is None:
@@ -195,11 +198,18 @@ def _splat(tree: Tree, scope: Scope) -> list[Any]:
         raise CannotEvaluate(f"[*] of {value.what}")
     if unknown(value) and not isinstance(value, (list, tuple, dict)):
         raise CannotEvaluate("[*] of something that is known only after an apply")
-    found = []
+    steps = trees(second)
+    # `.*` goes into attributes alone: an index behind it is one of the whole list. `[*]` takes every step.
+    own = len(steps)
+    if tree.data == "attr_splat_expr_term":
+        own = next((at for at, step in enumerate(steps) if step.data not in EACH), own)
+    found: Any = []
     for each in value if isinstance(value, (list, tuple)) else [value]:
-        for step in trees(second):
+        for step in steps[:own]:
             each = _step(each, step, scope)
         found.append(each)
+    for step in steps[own:]:
+        found = _step(found, step, scope)
     return found
 
 
@@ -245,7 +255,7 @@ def _string(tree: Tree, scope: Scope) -> Any:
     parts = [part.children[0] for part in trees(tree)]
     if len(parts) == 1 and isinstance(parts[0], Tree) and parts[0].data == "interpolation":
         return evaluate(trees(parts[0])[0], scope)  # "${x}" is x, whatever it is
-    text, rest = until(parts, scope, (), evaluate)
+    text, rest = until(trimmed(parts), scope, (), evaluate)
     if rest:
         raise Wrong("a template directive without its beginning")
     return bounded(text)

@@ -6,7 +6,6 @@ Source: https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -15,6 +14,7 @@ import hcl2
 from lark import Token, Tree
 from lark.exceptions import LarkError, UnexpectedInput
 
+import hcl_pieces
 from hcl_values import CLOSE, OPEN, CannotEvaluate, Wrong
 
 MOST_BYTES = 200_000
@@ -75,6 +75,8 @@ def _parse(path: str, text: str) -> Tree:
     try:
         return hcl2.parses_to_tree(text)
     except UnexpectedInput as error:
+        if "${~" in text:
+            raise CannotEvaluate(f"{path}: `${{~` in a quoted text") from None
         raise NotHcl(path, max(error.line, 1), max(error.column, 1)) from None
     except (LarkError, RecursionError):
         raise NotHcl(path, text.count("\n"), 1) from None
@@ -140,49 +142,15 @@ def unescape(text: str) -> str:
 def heredoc(written: str, indented: bool) -> Tree:
     """The tree of a here-document, which python-hcl2 leaves as it is written."""
     lines = written.rstrip("\n").replace("\r\n", "\n").split("\n")[1:-1]
-    if indented:
-        full = [line for line in lines if line.strip()]
-        shared = min((len(line) - len(line.lstrip(" \t")) for line in full), default=0)
-        lines = [line[shared:] for line in lines]
-    return template("".join(f"{line}\n" for line in lines))
+    return template("".join(f"{line}\n" for line in lines), indented)
 
 
-def template(text: str) -> Tree:
+def template(text: str, indented: bool = False) -> Tree:
     """The tree of a template that is not quoted."""
     quoted = "".join(
         piece if is_code else piece.replace("\\", "\\\\").replace('"', '\\"')
-        for piece, is_code in _pieces(text)
+        for piece, is_code in hcl_pieces.read(text, indented)
     )
     tree = _parse("a here-document", f'x = "{quoted}"\n')
     attribute = next(child for child in trees(_only(tree, "body")) if child.data == "attribute")
     return trees(attribute)[1]
-
-
-def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """A template's text and its `${ }` and `%{ }`, in turn."""
-    position = start = 0
-    while position < len(text):
-        if text.startswith(("$${", "%%{"), position):
-            position += 3
-        elif text.startswith(("${", "%{"), position):
-            if start < position:
-                yield text[start:position], False
-            start, depth, quoted = position, 0, False
-            while position < len(text):
-                sign = text[position]
-                if sign == "\\" and quoted:
-                    position += 1
-                elif sign == '"':
-                    quoted = not quoted
-                elif not quoted:
-                    depth += (sign == "{") - (sign == "}")
-                    if sign == "}" and depth == 0:
-                        break
-                position += 1
-            position += 1
-            yield text[start:position], True
-            start = position
-        else:
-            position += 1
-    if start < len(text):
-        yield text[start:], False

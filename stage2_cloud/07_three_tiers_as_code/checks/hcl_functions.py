@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 import re
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
@@ -58,16 +59,32 @@ def _format(pattern: Any, *values: Any) -> str:
     return text
 
 
-def _regex(pattern: Any, text: Any) -> Any:
+def _matches(pattern: Any, text: Any) -> list[Any]:
     if len(text) > 2000 or re.search(r"[+*}]\)?[+*{]", pattern):
         raise CannotEvaluate("a regular expression of this kind")
     try:
-        found = re.search(known(pattern, "regex"), known(text, "regex"))
+        found = list(re.finditer(known(pattern, "regex"), known(text, "regex")))
     except re.error:
         raise CannotEvaluate(f"the regular expression {pattern!r}") from None
-    if found is None:
+    return [each.groupdict() or list(each.groups()) or each[0] for each in found]
+
+
+def _regex(pattern: Any, text: Any) -> Any:
+    found = _matches(pattern, text)
+    if not found:
         raise Wrong(f"regex: {pattern!r} matches nothing")
-    return found.groupdict() or list(found.groups()) or found[0]
+    return found[0]
+
+
+def _decoded(text: Any) -> str:
+    try:
+        return base64.b64decode(known(text, "base64decode"), validate=True).decode("utf-8")
+    except (ValueError, UnicodeDecodeError):
+        raise Wrong("base64decode: this is no text in base64") from None
+
+
+def _indent(spaces: Any, text: Any) -> str:
+    return to_text(text, "indent").replace("\n", "\n" + " " * int(to_number(spaces, "indent")))
 
 
 def _replace(text: Any, old: Any, new: Any) -> str:
@@ -154,7 +171,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "alltrue": lambda value: all(to_bool(each, "alltrue") for each in items(value, "alltrue")),
     "anytrue": lambda value: any(to_bool(each, "anytrue") for each in items(value, "anytrue")),
     "base64encode": lambda text: text if unknown(text) else base64.b64encode(text.encode()).decode(),
+    "base64decode": _decoded,
     "ceil": lambda value: math.ceil(to_number(value, "ceil")),
+    "chomp": _texts("chomp", lambda text: text.rstrip("\r\n")),
     "chunklist": _chunklist,
     "cidrhost": cidrhost,
     "cidrnetmask": cidrnetmask,
@@ -172,6 +191,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "floor": lambda value: math.floor(to_number(value, "floor")),
     "format": _format,
     "formatlist": lambda pattern, value: [_format(pattern, each) for each in items(value, "formatlist")],
+    "indent": _indent,
     "index": index_of,
     "join": lambda between, *lists: between.join(
         to_text(each) for one in lists for each in items(one, "join")
@@ -188,8 +208,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": _numbers("min", min),
     "nonsensitive": lambda value: value,
     "one": _one,
+    "parseint": lambda text, base: int(known(text, "parseint"), int(to_number(base, "parseint"))),
     "range": _range,
     "regex": _regex,
+    "regexall": _matches,
     "replace": _replace,
     "reverse": lambda value: items(value, "reverse")[::-1],
     "sensitive": lambda value: value,
@@ -221,6 +243,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "trimprefix": _texts("trimprefix", str.removeprefix),
     "trimspace": _texts("trimspace", str.strip),
     "trimsuffix": _texts("trimsuffix", str.removesuffix),
+    "urlencode": _texts("urlencode", lambda text: urllib.parse.quote_plus(text, safe="-_.~")),
     "upper": _texts("upper", str.upper),
     "values": _values,
     "zipmap": _zipmap,

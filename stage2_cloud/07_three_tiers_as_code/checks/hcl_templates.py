@@ -18,19 +18,39 @@ from hcl_values import CannotEvaluate, Wrong, bounded, pairs, to_bool, to_text
 Evaluate = Callable[[Any, Scope], Any]
 
 
+def trimmed(parts: list[Any]) -> list[Any]:
+    """The parts of a quoted text, where `~` in a directive has trimmed the text beside it."""
+    found: list[Any] = []
+    trims_next = False
+    for part in parts:
+        if not isinstance(part, Tree):
+            text = hcl_files.unescape(str(part))
+            found.append(Plain(text.lstrip() if trims_next else text))
+            trims_next = False
+            continue
+        signs = tokens(part)
+        if signs[1:2] == ["~"] and found and isinstance(found[-1], Plain):
+            found[-1] = Plain(found[-1].rstrip())
+        trims_next = signs[-2:-1] == ["~"] and len(signs) > 2
+        found.append(part)
+    return found
+
+
+class Plain(str):
+    """A text without escapes."""
+
+
 def until(parts: list[Any], scope: Scope, ends: tuple[str, ...], evaluate: Evaluate) -> tuple[str, list[Any]]:
     """The text up to a directive in `ends`, and the parts from there on."""
     text, parts = "", list(parts)
     while parts:
         part = parts.pop(0)
         if not isinstance(part, Tree):
-            text += hcl_files.unescape(str(part))
+            text += part if isinstance(part, Plain) else hcl_files.unescape(str(part))
         elif part.data == "interpolation":
             text += to_text(evaluate(trees(part)[0], scope))
         elif part.data in ends:
             return text, [part, *parts]
-        elif "~" in tokens(part):
-            raise CannotEvaluate("`~` in a template directive")
         elif part.data == "template_if_start":
             yes, parts = until(parts, scope, ("template_else", "template_endif"), evaluate)
             no = ""

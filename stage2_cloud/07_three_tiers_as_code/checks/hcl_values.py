@@ -9,7 +9,8 @@ templates and modules as any text does, and whoever would have to look into it (
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 OPEN, CLOSE = "\ue000", "\ue001"
@@ -18,7 +19,26 @@ MOST_TEXT, MOST_ITEMS = 100_000, 5_000
 
 
 class CannotEvaluate(Exception):
-    """The grader's reader does not know this part of the language: nothing may be concluded."""
+    """The grader's reader does not know this part of the language: nothing may be concluded.
+
+    `place` is `FILE:LINE` of the block in which it stands, where somebody has said so.
+    """
+
+    place = ""
+
+    def at(self, place: str) -> CannotEvaluate:
+        """The same, in this place, unless it has one already."""
+        self.place = self.place or place
+        return self
+
+
+@contextmanager
+def placed(place: str) -> Iterator[None]:
+    """What cannot be evaluated in here is in this place."""
+    try:
+        yield
+    except CannotEvaluate as error:
+        raise error.at(place) from None
 
 
 class NotYetKnown(CannotEvaluate):
@@ -123,8 +143,8 @@ def to_bool(value: Any, what: str) -> bool:
         return value
     if isinstance(value, str):
         known(value, what)
-        if value in ("true", "false"):
-            return value == "true"
+        if value in ("true", "1", "false", "0"):
+            return value in ("true", "1")
     raise Wrong(f"{what}: true or false is wanted")
 
 

@@ -175,3 +175,21 @@ def leads_to(graph: Graph, subnet: Resource, kind: str) -> list[Route]:
         for route in routes(graph, subnet)
         if route.target is not None and route.target.type == kind and route.destination in WORLD
     ]
+
+
+def public_address(graph: Graph, server: Resource) -> str:
+    """What gives a public address to a server, or "".
+
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-instance-addressing.html: the server's own
+    setting goes before that of its subnet, and an elastic address comes on top of both.
+    """
+    own = server.get("associate_public_ip_address")
+    subnet = graph.target(server.get("subnet_id"))
+    if own is True:
+        return "associate_public_ip_address"
+    if own is None and subnet is not None and subnet.get("map_public_ip_on_launch") is True:
+        return f"map_public_ip_on_launch of {subnet.address}"
+    for address in graph.of("aws_eip"):
+        if any(graph.refers(address.get(name), server) for name in ("instance", "network_interface")):
+            return address.address
+    return ""

@@ -5,7 +5,9 @@ They write down what they were asked. Actions that talk to clouds are played her
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +35,9 @@ from sandbox_machine import SandboxMachine
 FOLDER, BOTH = ".github/workflows", ("staging", "prod")
 PLAN_ROLE, APPLY_ROLE = (f"arn:aws:iam::123456789012:role/infra-{name}" for name in ("plan", "apply"))
 CREDENTIALS, TOOLS = "aws-actions/configure-aws-credentials", ("hashicorp/setup-terraform", "pulumi/actions")
+OWN = "its own"
+QUOTED, MOST_WORDS = re.compile(r"'([^']{1,60})'"), 4
+PLAIN = {"push", "pull_request", "success", "failure", "main", "refs/heads/main", "staging", "prod"}
 STUB_PLAN = """#!/bin/sh
 # Stands in for ci/plan: hands out a plan that is ready, and a different one each time.
 set -eu
@@ -44,20 +49,23 @@ cp -f "@GIVEN@/$1-$number.json" "$2/plan.json"
 chmod 644 "$2/plan.json"
 echo "plan of $1, number $number" >"$2/plan.bin"
 echo "@MARK@ $1" >"$2/plan.txt"
-echo "plan|$1|$number|${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}" >>"$at/log"
+echo "plan|$1|$number|${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}|@TREE@" >>"$at/log"
 """
 STUB_APPLY = """#!/bin/sh
 # Stands in for ci/apply: writes down which plan it was given.
 set -eu
 at="@ROOT@/_ci/@RUN@"
 mkdir -p "$at"
-echo "apply|$1|$(cat "$2" | tr '|\\n' '  ')|${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}" >>"$at/log"
+echo "apply|$1|$(cat "$2" | tr '|\\n' '  ')|${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}|@TREE@" >>"$at/log"
 """
 
 
 @dataclass
 class Ran:
-    """What one event led to. `log`: (what, environment, which plan, job, role, key)."""
+    """What one event led to. `log`: (what, environment, which plan, job, role, key, which files).
+
+    `jobs` are those of every workflow that the event started; `which files` is OWN, or what was checked out instead.
+    """
 
     event: str
     did: str
@@ -88,6 +96,10 @@ class Pipeline:
         self.drawn = Drawn(rng)
         self.found = self._read()
 
+    def started(self, event: Event) -> list[Workflow]:
+        """The workflows that an event starts."""
+        return [each for each in self.found if workflows.starts(each, event)[0]]
+
     def _read(self) -> list[Workflow]:
         paths = [
             path for path in self.tree if path.startswith(f"{FOLDER}/") and path.endswith((".yml", ".yaml"))
@@ -106,13 +118,14 @@ class Pipeline:
     def run(self, event: Event, plans: Mapping[str, list[Any]], did: str) -> Ran:
         """All workflows that the event starts. `plans`: environment → what `ci/plan` hands out, in turn."""
         self.number += 1
+        self._trees: dict[str, str] = {}
         given = ""
         for name, several in plans.items():
             for number, plan in enumerate(several, 1):
                 given = self.work.give(f"plans-{self.number}/{name}-{number}.json", json.dumps(plan)).rsplit(
                     "/", 1
                 )[0]
-        self._put_stubs(given)
+        self._event, self._given = event, given
         ran = Ran(event.name, did)
         settings = Settings(
             "unused",
@@ -127,11 +140,10 @@ class Pipeline:
             most_seconds=90.0,
             run_id=self.number,
         )
-        for workflow in self.found:
-            if workflows.starts(workflow, event)[0]:
-                with _told():
-                    done = workflows.run(workflow, event, self.machine, settings, f"_github/{self.number}")
-                ran.jobs += done.jobs
+        for workflow in self.started(event):
+            with _told():
+                done = workflows.run(workflow, event, self.machine, settings, f"_github/{self.number}")
+            ran.jobs += done.jobs
         ran.text = "\n".join(
             f"{j.name} · {s.label}: {s.conclusion}\n{s.output}" for j in ran.jobs for s in j.steps
         )
@@ -140,19 +152,27 @@ class Pipeline:
         ran.log = [line.split("|") for line in said.decode("utf-8", "replace").splitlines()]
         return ran
 
-    def _put_stubs(self, given: str) -> None:
+    def _put_stubs(self, tree: str) -> str:
+        """Our two commands, for a checkout of these files. Returns their folder."""
+        folder = f"_stubs/{self.number}-{len(self._trees)}"
         for name, text in (("plan", STUB_PLAN), ("apply", STUB_APPLY)):
             for word, value in (
                 ("ROOT", self.machine.root),
                 ("RUN", str(self.number)),
-                ("GIVEN", given),
+                ("GIVEN", self._given),
                 ("MARK", self.mark),
+                ("TREE", tree),
             ):
                 text = text.replace(f"@{word}@", value)
-            self.work.put(f"_stubs/{self.number}/{name}", text)
+            self.work.put(f"{folder}/{name}", text)
+        return f"{self.machine.root}/{folder}"
 
     def _checkout(self, site: actions.Site, inputs: actions.Inputs) -> actions.Done:
-        """The learner's files, with our commands in place of theirs."""
+        """The learner's files, with our commands in place of theirs. They write down which files were asked for."""
+        tree = OWN if inputs.get("ref") in own_refs(self._event) else inputs.get("ref")
+        tree = "".join(sign for sign in tree if sign.isalnum() or sign in "-_./ ")[:60]
+        if tree not in self._trees:
+            self._trees[tree] = self._put_stubs(tree)
         target = site.absolute(site.folders.workspace)
         tops = sorted({path.split("/")[0] for path in self.tree})
         script = (
@@ -161,8 +181,7 @@ class Pipeline:
             'cp "$stubs/plan" "$stubs/apply" "$target/ci/";'
             'chmod 755 "$target/ci/plan" "$target/ci/apply"'
         )
-        stubs = f"{self.machine.root}/_stubs/{self.number}"
-        argv = ["sh", "-c", script, "sh", target, self.machine.root, stubs, *tops]
+        argv = ["sh", "-c", script, "sh", target, self.machine.root, self._trees[tree], *tops]
         ended = site.machine.run(argv, cwd="", env=site.env, timeout=20)
         return actions.Done(ended.status, ended.output)
 
@@ -187,23 +206,80 @@ def _told() -> Iterator[None]:
         )
 
 
-def pull_request(number: int, name: str = "pull_request") -> Event:
-    request = PullRequest(number, "Larger servers", "larger", "main", "a" * 40, "b" * 40, "c" * 40)
-    return workflows.pull_request_event(request, ("infra/main.tf",), name=name)
+def own_refs(event: Event) -> set[str]:
+    """What a checkout may name to get the files that the event is about.
+
+    Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#pull_request
+    """
+    request = event.pull_request
+    if request is None:
+        return {"", event.sha, event.ref, event.ref.removeprefix("refs/heads/")}
+    heads = {request.head_sha, request.head_ref, f"refs/heads/{request.head_ref}"}
+    return {"", event.sha, event.ref, f"refs/pull/{request.number}/head", *heads}
 
 
-def push(sha: str = "d" * 40) -> Event:
-    return Event("push", "refs/heads/main", sha, changed=("infra/main.tf",))
+def pull_request(
+    number: int, name: str = "pull_request", changed: str = "infra/main.tf", said: str = "", **other: Any
+) -> Event:
+    """A pull request to main. `said`: its title, its branch and its author are this word."""
+    title, branch, author = (said, said, said) if said else ("Larger servers", "larger", "asha")
+    request = PullRequest(number, title, branch, "main", "a" * 40, "b" * 40, "c" * 40, author=author, **other)
+    return workflows.pull_request_event(request, (changed,), name=name)
 
 
-def groups(pipeline: Pipeline, jobs: set[str], event: Event, run_id: int) -> list[tuple[str, bool]]:
-    """(group, whether a run that waits ends the one before) for these jobs; ("", …) for a job that is in no group."""
+def push(sha: str = "d" * 40, branch: str = "main") -> Event:
+    return Event("push", f"refs/heads/{branch}", sha, changed=("infra/main.tf",))
+
+
+def others(found: list[Workflow]) -> list[Event]:
+    """What else starts one of the workflows: a person, on any branch, a clock, or another program."""
+    events = []
+    for name in ("workflow_dispatch", "schedule", "repository_dispatch"):
+        for workflow in found:
+            if name in workflow.triggers:
+                asked = workflow.triggers[name].get("inputs") or {}
+                inputs = {key: _chosen(each or {}) for key, each in asked.items()}
+                events.append(Event(name, "refs/heads/main", "e" * 40, inputs=inputs))
+                if name == "workflow_dispatch":
+                    events.append(Event(name, "refs/heads/larger", "e" * 40, inputs=inputs))
+    return events
+
+
+def _chosen(about: Mapping[str, Any]) -> Any:
+    """What somebody in a hurry gives for an input."""
+    options = [str(each) for each in about.get("options") or []]
+    if about.get("type") == "boolean":
+        return True
+    return "prod" if not options or "prod" in options else options[0]
+
+
+def words(found: list[Workflow]) -> list[str]:
+    """The words with which the conditions of the workflows compare something: names, labels, titles."""
+    said = [str(part.get("if") or "") for each in found for part in _parts(each)]
+    return sorted({word for text in said for word in QUOTED.findall(text)} - PLAIN)[:MOST_WORDS]
+
+
+def _parts(workflow: Workflow) -> Iterator[Mapping[str, Any]]:
+    for job in workflow.jobs.values():
+        yield job.body
+        yield from (each for each in job.body.get("steps") or [] if isinstance(each, dict))
+
+
+def groups(
+    pipeline: Pipeline, jobs: set[str], event: Event, run_id: int, apart: bool = True
+) -> list[tuple[str, bool]]:
+    """(group, whether a run that waits ends the one before) for these jobs; ("", …) for a job that is in no group.
+
+    Without `apart`: for every workflow that the event starts, each group of its own and of those jobs, one by one.
+    """
     settings = Settings("unused", "nukkad-pay/platform", run_id=run_id)
     found = []
-    for workflow in pipeline.found:
+    for workflow in pipeline.found if apart else pipeline.started(event):
         for job in workflow.jobs.values():
-            if job.id in jobs:
-                for several in concurrency.groups(workflow, job, event, settings):
-                    names = "/".join(name for name, _ in several)
-                    found.append((names, any(cancels for _, cancels in several)))
+            if apart and job.id not in jobs:
+                continue
+            own = job if job.id in jobs else dataclasses.replace(job, body={})
+            for several in concurrency.groups(workflow, own, event, settings):
+                names = "/".join(name for name, _ in several)
+                found += [(names, any(cancels for _, cancels in several))] if apart else several
     return found

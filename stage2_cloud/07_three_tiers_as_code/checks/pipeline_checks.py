@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import APPLY_ROLE, BOTH, PLAN_ROLE, Pipeline, Ran, groups, pull_request, push
+from pipeline import (
+    APPLY_ROLE,
+    BOTH,
+    OWN,
+    PLAN_ROLE,
+    Pipeline,
+    Ran,
+    groups,
+    others,
+    pull_request,
+    push,
+    words,
+)
 
 ROLES = {PLAN_ROLE: "the role that may read", APPLY_ROLE: "the role that may write", "": "no role"}
 
@@ -43,6 +55,13 @@ def on_pull_requests(line: Pipeline) -> None:
         wanted="a plan of staging and one of prod",
         got=", ".join(sorted(planned)) or "no call of ci/plan",
     )
+    for each in ran.of("plan"):
+        seen.require(
+            each[6] == OWN,
+            wanted="a plan of what the pull request would change",
+            got=f"ci/plan in a checkout of {each[6]}",
+            hint="Which commit does actions/checkout take if nobody tells it one?",
+        )
     _credentials(ran, "plan", PLAN_ROLE)
     seen.require(
         not ran.failed,
@@ -69,17 +88,63 @@ def on_pull_requests(line: Pipeline) -> None:
         got="plans, with the rights of main",
         hint="It runs with secrets, and the files may be a stranger's.",
     )
-    for name in BOTH:
+    for name, changed in (("staging", "infra/modules/data/main.tf"), ("prod", "plan_gate.py")):
         bad = line.run(
-            pull_request(43),
+            pull_request(43, changed=changed),
             _plans(line, f"loss {name}", f"loss {name}"),
-            f"open a pull request whose plan would lose the database of {name}",
+            f"open a pull request that changes {changed}, when the plan would lose the database of {name}",
+        )
+        bad.evidence.require(
+            bad.of("plan"),
+            wanted="a plan of every pull request to main",
+            got="no call of ci/plan",
+            hint="What else does a pull request change that decides what is applied later?",
         )
         bad.evidence.require(
             bad.failed,
             wanted="a red job",
             got="all green",
             hint="Does the status of the gate reach the job? Does it run for both?",
+        )
+
+    for word in words(line.found):
+        ran = line.run(
+            pull_request(44, said=word, labels=(word,)),
+            _plans(line, "fine", "fine"),
+            f"open a pull request with {word!r} as its author, title, branch and label",
+        )
+        ran.evidence.require(
+            not ran.of("apply"),
+            wanted="nothing applied from a pull request",
+            got="ci/apply was called",
+            hint="Whoever opens it, and whatever it is called: nobody has reviewed it yet.",
+        )
+
+
+def _from_elsewhere(line: Pipeline) -> None:
+    """Other branches, other ways to start: nothing is applied from a branch, and nothing that the gate refuses."""
+    branch = line.run(push("9" * 40, "larger"), _plans(line, "fine"), "push to the branch larger")
+    branch.evidence.require(
+        not branch.of("apply"),
+        wanted="nothing applied from another branch than main",
+        got="ci/apply was called",
+        hint="`on.push` without a filter is every branch.",
+    )
+    for event in others(line.found):
+        on_main = event.ref == "refs/heads/main"
+        did = f"start it by {event.name}, on {event.ref.removeprefix('refs/heads/')}"
+        ran = line.run(
+            event,
+            _plans(line, "loss" if on_main else "fine"),
+            f"{did}, when the plans would lose both databases" if on_main else did,
+        )
+        ran.evidence.require(
+            not ran.of("apply"),
+            wanted="no apply of what the gate refuses"
+            if on_main
+            else "no apply from another branch than main",
+            got="ci/apply was called",
+            hint="Every way to an apply leads through the gate, and through main.",
         )
 
 
@@ -106,6 +171,12 @@ def on_main(line: Pipeline) -> None:
             hint="A second plan is another plan. Hand the file on.",
         )
     seen.require(len(applied) == 2, wanted="one apply for each environment", got=f"{len(applied)}")
+    for each in applied:
+        seen.require(
+            each[6] == OWN,
+            wanted="the files of main",
+            got=f"ci/apply in a checkout of {each[6]}",
+        )
     _credentials(ran, "apply", APPLY_ROLE)
     bad = line.run(
         push("e" * 40),
@@ -120,6 +191,7 @@ def on_main(line: Pipeline) -> None:
         hint="The world may have moved since the review. What has to stand between plan and apply?",
     )
     bad.evidence.require(bad.failed, wanted="a red job", got="all green")
+    _from_elsewhere(line)
     _alone(line, ran)
 
 
@@ -145,6 +217,17 @@ def _alone(line: Pipeline, ran: Ran) -> None:
             wanted="the second waits",
             got="it ends the first, in the middle of an apply",
             hint="cancel-in-progress",
+        )
+    at_work = {name for one, _ in first for name in one.split("/")}
+    request = pull_request(45)
+    with_it = groups(line, {job.id for job in ran.jobs} - jobs, request, 9, apart=False)
+    seen.did = "open a pull request while main is being applied"
+    for name, cancels in with_it:
+        seen.require(
+            not (cancels and name in at_work),
+            wanted="the apply goes on",
+            got=f"the pull request ends it: both are in the group {name}",
+            hint="A group of the whole workflow holds all of its runs, whatever started them.",
         )
 
 

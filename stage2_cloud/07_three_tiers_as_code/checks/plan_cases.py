@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from plans import Case, Change, Drawn
 
@@ -71,6 +72,41 @@ def harmless(one: Drawn) -> Iterator[Case]:
         ),
         0,
     )
+    weak = one.database(deletion_protection=False, backup_retention_period=0)
+    owned = {**weak, "tags": {"owner": "risk"}}
+    yield Case(
+        "a tag of a database that was never protected",
+        one.plan(one.change("database", ["update"], weak, owned)),
+        0,
+    )
+    two_keys = [
+        [{"apply_server_side_encryption_by_default": [{"sse_algorithm": name}]}]
+        for name in ("aws:kms", "aws:kms:dsse")
+    ]
+    before, after = ({"rule": rule} for rule in two_keys)
+    yield Case(
+        "a bucket that is encrypted twice from now on",
+        one.plan(one.change("encryption", ["update"], before, after)),
+        0,
+    )
+    unsaid = one.plan()
+    del unsaid["complete"]
+    yield Case("a plan of a Terraform that does not say `complete`", unsaid, 0)
+    yield Case("20 changes", one.plan(*many(one, 20)), 0)
+    yield Case("60 changes", one.plan(*many(one, 60)), 0, words=("--max-changes", "60"))
+
+
+def many(one: Drawn, number: int) -> list[Change]:
+    """So many changes of app servers: they come, go and are replaced."""
+    server, newer = {"ami": "ami-1"}, {"ami": "ami-2"}
+    kinds: list[tuple[list[str], Any, Any]] = [
+        (["create"], None, server),
+        (["delete"], server, None),
+        (["delete", "create"], server, newer),
+    ]
+    return [
+        one.change(f'module.app.aws_instance.this["n{at}"]', *kinds[at % len(kinds)]) for at in range(number)
+    ]
 
 
 def losses(one: Drawn) -> Iterator[Case]:
@@ -115,6 +151,34 @@ def losses(one: Drawn) -> Iterator[Case]:
             {"id": True},
             previous_address=database,
         ),
+    )
+    secret = {"name": "feature-store"}
+    yield case(
+        "a secret leaves the data tier and is replaced on its way",
+        one.change(
+            "module.store.aws_secretsmanager_secret.feature_store",
+            ["delete", "create"],
+            secret,
+            secret,
+            {"id": True},
+            previous_address="module.data.aws_secretsmanager_secret.feature_store",
+        ),
+    )
+    yield case(
+        "a cluster of databases is destroyed",
+        one.change("module.reports.aws_rds_cluster.this", ["delete"], {"cluster_identifier": "r"}, None),
+    )
+    yield case(
+        "a table is replaced",
+        one.change("aws_dynamodb_table.sessions", ["delete", "create"], {"name": "a"}, {"name": "b"}),
+    )
+    yield case(
+        "a key outside of the module is destroyed",
+        one.change("module.app.aws_kms_key.logs", ["delete"], {"enable_key_rotation": True}, None),
+    )
+    yield case(
+        "a database in a module of another one goes",
+        one.change("module.tiers.module.data[0].aws_db_parameter_group.x", ["delete"], {"name": "a"}, None),
     )
     yield case("a removed block forgets the bucket", one.change("bucket", ["forget"], bucket, None))
     yield case(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from plan_cases import many
 from plans import Case, Drawn
 
 
@@ -82,6 +83,7 @@ def weaker(one: Drawn) -> Iterator[Case]:
         ("deletion_protection", None),
         ("backup_retention_period", 0),
         ("backup_retention_period", 1),
+        ("backup_retention_period", 14),
         ("publicly_accessible", True),
         ("skip_final_snapshot", True),
         ("storage_encrypted", False),
@@ -110,6 +112,27 @@ def weaker(one: Drawn) -> Iterator[Case]:
         for name in ("aws:kms", "AES256")
     )
     yield update("the bucket's own key", "encryption", {"rule": kms}, {"rule": plain})
+    yield update(
+        "the key is not rotated any more",
+        "key",
+        {"enable_key_rotation": True},
+        {"enable_key_rotation": False},
+    )
+    fresh: list[tuple[str, dict[str, Any]]] = [
+        ("versioning", {"versioning_configuration": [{"status": "Suspended"}]}),
+        ("block", {**four, "block_public_acls": False}),
+        ("bucket", {"bucket": "ledger", "force_destroy": True}),
+        ("encryption", {"rule": plain}),
+        ("key", {"description": "without rotation"}),
+    ]
+    for where, after in fresh:
+        address = f"{one.names[where].rsplit('.', 1)[0]}.second"
+        yield Case(
+            f"something new without protection: {address.split('.')[-2]}",
+            one.plan(one.change(address, ["create"], None, after, {"id": True})),
+            1,
+            frozenset({address}),
+        )
     created = one.database(deletion_protection=False)
     yield Case(
         "a new database without protection",
@@ -117,6 +140,20 @@ def weaker(one: Drawn) -> Iterator[Case]:
         1,
         frozenset({"module.data.aws_db_instance.second"}),
     )
+
+
+# Where, field, and `after_unknown`. Source: https://developer.hashicorp.com/terraform/internals/json-format
+NESTED: list[tuple[str, str, dict[str, Any]]] = [
+    ("versioning", "status", {"versioning_configuration": [{"status": True}]}),
+    (
+        "encryption",
+        "sse_algorithm",
+        {"rule": [{"apply_server_side_encryption_by_default": [{"sse_algorithm": True}]}]},
+    ),
+    ("block", "restrict_public_buckets", {"restrict_public_buckets": True}),
+    ("bucket", "force_destroy", {"force_destroy": True}),
+    ("key", "enable_key_rotation", {"enable_key_rotation": True}),
+]
 
 
 def doubtful(one: Drawn) -> Iterator[Case]:
@@ -127,7 +164,13 @@ def doubtful(one: Drawn) -> Iterator[Case]:
     def hidden(field: str) -> dict[str, Any]:
         return {key: value for key, value in base.items() if key != field}
 
-    for field in ("deletion_protection", "backup_retention_period", "publicly_accessible"):
+    for field in (
+        "deletion_protection",
+        "backup_retention_period",
+        "publicly_accessible",
+        "skip_final_snapshot",
+        "storage_encrypted",
+    ):
         yield Case(
             f"{field} is known after the apply",
             one.plan(one.change("database", ["update"], base, hidden(field), {field: True})),
@@ -141,11 +184,20 @@ def doubtful(one: Drawn) -> Iterator[Case]:
         1,
         frozenset({one.names["rule"]}),
     )
-    many = [
-        one.change(f'module.app.aws_instance.this["n{number}"]', ["create"], None, server)
-        for number in range(21)
+    for where, field, unknown in NESTED:
+        yield Case(
+            f"{field} of {one.names[where].split('.')[-2]} is known after the apply",
+            one.plan(one.change(where, ["create"], None, {"bucket": "decisions"}, unknown)),
+            1,
+            frozenset({one.names[where]}),
+        )
+    whole_plan = frozenset({"plan"})
+    yield Case("21 changes", one.plan(*many(one, 21)), 1, whole_plan)
+    gone = [
+        one.change(f'module.app.aws_instance.this["n{at}"]', ["delete"], server, None) for at in range(21)
     ]
-    yield Case("21 changes", one.plan(*many), 1, frozenset({"plan"}))
+    yield Case("21 servers go", one.plan(*gone), 1, whole_plan)
+    yield Case("6 changes", one.plan(*many(one, 6)), 1, whole_plan, ("--max-changes", "5"))
     other = one.plan(one.change("server", ["update"], server, {"ami": "ami-2"}))
     other["variables"]["environment"]["value"] = "staging"
     yield Case("a plan of staging", other, 1, frozenset({"plan"}))
@@ -155,6 +207,8 @@ def doubtful(one: Drawn) -> Iterator[Case]:
     without_time = {key: value for key, value in whole.items() if key != "timestamp"}
     yield Case("a plan that does not say when it was made", without_time, 2)
     yield Case("a plan that failed", {**whole, "errored": True}, 2)
+    unsaid = {key: value for key, value in whole.items() if key != "errored"}
+    yield Case("a plan that does not say whether it failed", unsaid, 2)
     yield Case("a plan that is not complete", {**whole, "complete": False}, 2)
     yield Case("a plan in format 2.0", {**whole, "format_version": "2.0"}, 2)
     yield Case(
@@ -162,8 +216,8 @@ def doubtful(one: Drawn) -> Iterator[Case]:
         {key: value for key, value in whole.items() if key != "resource_changes"},
         2,
     )
-    unknown = one.change("database", ["recreate"], base, base)
-    yield Case("an action that nobody knows", one.plan(unknown), 2)
+    odd = one.change("database", ["recreate"], base, base)
+    yield Case("an action that nobody knows", one.plan(odd), 2)
     yield Case("a plan that says no environment", {**whole, "variables": {}}, 2)
     yield Case("a list", [whole], 2)
 

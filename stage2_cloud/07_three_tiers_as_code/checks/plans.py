@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,12 +19,16 @@ Change = dict[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """A plan, and what the gate has to say: status, and the addresses that it has to name (`plan`: the whole)."""
+    """A plan, and what the gate has to say: status, and the addresses that it has to name (`plan`: the whole).
+
+    `words` are more of the command: `("--max-changes", "60")`.
+    """
 
     title: str
     plan: Any
     status: int
     refused: frozenset[str] = frozenset()
+    words: tuple[str, ...] = ()
 
 
 @dataclass
@@ -152,6 +157,25 @@ class Drawn:
                 **other,
             }
         )
+
+    def configuration(self, written: Mapping[str, list[str]]) -> dict[str, Any]:
+        """The plan's `configuration`. `written`: address of a resource in one module → arguments that it is given."""
+        calls: dict[str, Any] = {}
+        for address, arguments in written.items():
+            _, module, kind, name = address.split("[")[0].split(".")
+            call = calls.setdefault(module, {"source": f"./modules/{module}", "module": {"resources": []}})
+            call["module"]["resources"].append(
+                {
+                    "address": f"{kind}.{name}",
+                    "mode": "managed",
+                    "type": kind,
+                    "name": name,
+                    "provider_config_key": "aws",
+                    "expressions": {argument: {} for argument in arguments},
+                    "schema_version": 1,
+                }
+            )
+        return {"provider_config": {}, "root_module": {"module_calls": calls}}
 
     def time(self, **ago: float) -> str:
         return (datetime.now(UTC) + timedelta(**ago)).strftime("%Y-%m-%dT%H:%M:%SZ")

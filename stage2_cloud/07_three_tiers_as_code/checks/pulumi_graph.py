@@ -15,6 +15,7 @@ import yaml
 
 from graph import Graph, Resource
 from hcl_values import OPEN, CannotEvaluate, Wrong, bounded
+from provider_types import converted
 
 NAMES = {
     "ec2/vpc:Vpc": "aws_vpc",
@@ -116,7 +117,7 @@ def graph(answer: Mapping[str, Any]) -> Graph:
         if address in found:
             raise Wrong(f"two resources of the type {token} have the name {each['name']!r}")
         renamed[str(each["address"])] = address
-        inputs = _inputs(each["inputs"])
+        inputs = converted(kind, _inputs(each["inputs"]), address)
         tags = {**default.get(_provider_name(each), {}), **(inputs.get("tags") or {})}
         secrets = frozenset(snake(path) for path in each["secrets"])
         found[address] = Resource(

@@ -14,10 +14,11 @@ from environments import BOTH, Environment
 from graph import Graph
 from hcl_expressions import evaluate
 from hcl_files import NotHcl
-from hcl_values import CannotEvaluate, Wrong
+from hcl_values import CannotEvaluate, Wrong, to_bool
 from labs.checks import CouldNotCheck
 from labs.grading.evidence import Evidence, NotStarted
 from labs.results import Finding
+from provider_types import converted
 
 MOST_FILES, MOST_BYTES = 300, 200_000
 THIRD, GROWN = "third", "grown"
@@ -91,7 +92,10 @@ def describe(work, third: Environment) -> Described:
             hint="`terraform fmt` finds it too.",
         )
     except CannotEvaluate as error:
-        raise CouldNotCheck(f"the reader of this lab cannot do {error}") from None
+        where = f" ({error.place})" if error.place else ""
+        raise CouldNotCheck(
+            f"the reader of this lab cannot do {error}{where}; the contract says what it can"
+        ) from None
     if not any(graph.resources for graph in described.graphs.values()):
         raise NotStarted(Finding(READ, "the resources of three tiers", "no resource"))
     return described
@@ -122,7 +126,7 @@ def _terraform(described: Described, found: dict[str, bytes]) -> None:
             described.graphs[key], root = terraform_plan.plan(source, {**automatic, **environment.inputs()})
     about = root.declared["feature_store_url"].body.attributes if "feature_store_url" in root.declared else {}
     hidden = about.get("sensitive")
-    is_hidden = hidden is not None and evaluate(hidden, root.scope) is True
+    is_hidden = hidden is not None and to_bool(evaluate(hidden, root.scope), "sensitive")
     described.sensitive = described.sensitive and is_hidden and "default" not in about
 
 
@@ -137,7 +141,8 @@ def _backend(root: terraform_plan.Module, source: terraform_plan.Files, path: st
     for block in root._of("terraform"):
         for backend in block.body.of("backend"):
             own = {name: evaluate(tree, root.scope) for name, tree in backend.body.attributes.items()}
-            return {"kind": backend.labels[0], **own, **(source.values(path) if path in source.files else {})}
+            given = source.values(path) if path in source.files else {}
+            return {"kind": backend.labels[0], **converted("backend", {**own, **given}, "the backend")}
     return {}
 
 

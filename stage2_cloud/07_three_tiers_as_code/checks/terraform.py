@@ -1,7 +1,7 @@
 """Evaluates a root module and its child modules, as `terraform plan` would before it asks any API.
 
-Sources: https://developer.hashicorp.com/terraform/language/modules/syntax, …/meta-arguments/for_each,
-…/meta-arguments/count, …/expressions/dynamic-blocks, …/values/variables (the order of precedence).
+Sources: https://developer.hashicorp.com/terraform/language, pages modules/syntax, meta-arguments/for_each and count,
+expressions/dynamic-blocks, values/variables (the order of precedence).
 """
 
 from __future__ import annotations
@@ -13,9 +13,19 @@ from typing import Any
 from graph import TYPES, Resource
 from hcl_expressions import Lazy, Scope, evaluate
 from hcl_files import Block
-from hcl_values import CannotEvaluate, NotYetKnown, Set, Wrong, known, mark, to_number, to_text
+from hcl_values import (
+    CannotEvaluate,
+    Set,
+    Wrong,
+    known,
+    mark,
+    placed,
+    to_bool,
+    to_number,
+)
+from provider_types import converted
 from terraform_blocks import META, Files, as_written, content
-from terraform_types import convert
+from terraform_types import convert, validate
 
 MOST_RESOURCES, MOST_DEPTH = 2_000, 8
 
@@ -64,20 +74,8 @@ class Module:
         self.variables = found
         for block in self.declared.values():
             for rule in block.body.of("validation"):
-                self._validate(rule, block.labels[0])
+                validate(rule, block.labels[0], self.scope)
         return found
-
-    def _validate(self, rule: Block, name: str) -> None:
-        try:
-            fine = evaluate(rule.body.attributes["condition"], self.scope)
-        except NotYetKnown:
-            return
-        if fine is not True:
-            raise Wrong(f"the variable {name}: {self._message(rule)}")
-
-    def _message(self, rule: Block) -> str:
-        tree = rule.body.attributes.get("error_message")
-        return to_text(evaluate(tree, self.scope)) if tree is not None else "its validation fails"
 
     # What names mean
 
@@ -210,13 +208,12 @@ class Module:
         folder = posixpath.normpath(posixpath.join(self.folder, source))
         if folder.startswith(".."):
             raise CannotEvaluate(f"{short}: {source} leads out of the folder")
-        asked = _Later(
-            {
-                name: (lambda tree=tree: evaluate(tree, scope))
-                for name, tree in about.items()
-                if name not in (*META, "source", "version")
-            }
-        )
+        # Evaluated when the module asks for them: modules may refer to each other's outputs.
+        asked = {
+            name: (lambda tree=tree: evaluate(tree, scope))
+            for name, tree in about.items()
+            if name not in (*META, "source", "version")
+        }
         return _LaterModule(
             self.files,
             folder,
@@ -237,35 +234,37 @@ class Module:
         """Put every resource of this module, and of those that it calls, into the graph."""
         self.check_variables()
         for block in self._of("resource"):
-            if len(block.labels) != 2:
-                raise Wrong(f"{block.place}: a resource has a type and a name")
-            kind, name = block.labels
-            if kind not in TYPES and not kind.startswith(("terraform_data", "null_", "random_")):
-                raise CannotEvaluate(f"the resource type {kind}")
-            for short, scope in self.instances(block, f"{kind}.{name}").items():
-                address = self._address(short)
-                self.graph[address] = self._collected(block, address, scope)
-                if len(self.graph) > MOST_RESOURCES:
-                    raise CannotEvaluate(f"more than {MOST_RESOURCES} resources")
+            with placed(block.place):
+                self._collect(block)
         for block in self._of("module"):
-            for module in self.calls(block).values():
+            with placed(block.place):
+                modules = self.calls(block)
+            for module in modules.values():
                 module.collect()
+
+    def _collect(self, block: Block) -> None:
+        if len(block.labels) != 2:
+            raise Wrong(f"{block.place}: a resource has a type and a name")
+        kind, name = block.labels
+        if kind not in TYPES and not kind.startswith(("terraform_data", "null_", "random_")):
+            raise CannotEvaluate(f"the resource type {kind}")
+        for short, scope in self.instances(block, f"{kind}.{name}").items():
+            address = self._address(short)
+            self.graph[address] = self._collected(block, address, scope)
+            if len(self.graph) > MOST_RESOURCES:
+                raise CannotEvaluate(f"more than {MOST_RESOURCES} resources")
 
     def check_variables(self) -> None:
         """The root's are checked when they are given."""
 
     def _collected(self, block: Block, address: str, scope: Scope) -> Resource:
-        inputs = content(block.body, scope)
+        inputs = converted(block.labels[0], content(block.body, scope), address)
         lifecycle = next(iter(block.body.of("lifecycle")), None)
         rule = lifecycle.body.attributes.get("prevent_destroy") if lifecycle else None
-        protected = rule is not None and evaluate(rule, self.scope) is True
+        protected = rule is not None and to_bool(evaluate(rule, self.scope), "prevent_destroy")
         own = inputs.get("tags")
         tags = {**self.default_tags, **(own if isinstance(own, dict) else {})}
         return Resource(address, block.labels[0], self.names, inputs, protected, tags)
-
-
-class _Later(dict):  # type: ignore[type-arg]
-    """Arguments of a module, evaluated when the module asks for them: modules may refer to each other's outputs."""
 
 
 class _LaterModule(Module):
@@ -296,4 +295,4 @@ class _LaterModule(Module):
         for name, block in self.declared.items():
             self._variable(name)
             for rule in block.body.of("validation"):
-                self._validate(rule, name)
+                validate(rule, name, self.scope)

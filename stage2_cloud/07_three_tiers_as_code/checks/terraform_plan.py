@@ -7,7 +7,7 @@ from typing import Any
 
 from graph import Graph, Resource
 from hcl_expressions import evaluate
-from hcl_values import CannotEvaluate
+from hcl_values import CannotEvaluate, to_bool
 from terraform import Module
 from terraform_blocks import Files, content
 
@@ -28,7 +28,7 @@ def plan(files: Files, given: Mapping[str, Any]) -> tuple[Graph, Module]:
     outputs = {}
     for block in root._of("output"):
         hidden = block.body.attributes.get("sensitive")
-        is_hidden = hidden is not None and evaluate(hidden, root.scope) is True
+        is_hidden = hidden is not None and to_bool(evaluate(hidden, root.scope), "sensitive")
         outputs[block.labels[0]] = (root.output(block.labels[0]), is_hidden)
     return Graph(graph, outputs), root
 

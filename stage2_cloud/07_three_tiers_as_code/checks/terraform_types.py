@@ -10,8 +10,8 @@ from typing import Any
 from lark import Tree
 
 from hcl_expressions import Scope, evaluate
-from hcl_files import name_of, trees
-from hcl_values import CannotEvaluate, Wrong, items, make_set, to_bool, to_number, to_text
+from hcl_files import Block, name_of, trees
+from hcl_values import CannotEvaluate, NotYetKnown, Wrong, items, make_set, to_bool, to_number, to_text
 
 SIMPLE = {"string": to_text, "number": to_number, "bool": to_bool}
 
@@ -40,6 +40,26 @@ def convert(value: Any, kind: Tree | None, scope: Scope, what: str) -> Any:
     first, *rest = trees(kind)
     inner = trees(rest[0]) if rest else []
     return _collection(name_of(first), inner, value, scope, what)
+
+
+def validate(rule: Block, name: str, scope: Scope) -> None:
+    """Carry out a `validation` block of a variable; one that depends on what is not known yet says nothing.
+
+    Raises:
+        Wrong: its condition is not true.
+    """
+    about = rule.body.attributes
+    try:
+        fine = evaluate(about["condition"], scope)
+    except NotYetKnown:
+        return
+    if fine is not True:
+        why = (
+            to_text(evaluate(about["error_message"], scope))
+            if "error_message" in about
+            else "its validation fails"
+        )
+        raise Wrong(f"the variable {name}: {why}")
 
 
 def _collection(name: str, inner: list[Tree], value: Any, scope: Scope, what: str) -> Any:

@@ -7,6 +7,7 @@ import pytest
 import approving
 import described_checks as must
 import described_network as network
+import described_secrets
 import described_sizes
 import drift_checks
 import environments
@@ -14,6 +15,7 @@ import gating
 import pipeline
 import pipeline_checks
 import plan_cases
+import plan_doors
 import plan_doubts
 import real_state
 import reality
@@ -96,7 +98,7 @@ def survives_a_bad_plan(described):
 @check(points=3, after=describes_three_tiers)
 def keeps_secrets_out(work, described):
     """writes no secret into files, settings of servers, tags or outputs"""
-    must.keeps_secrets(described, submission.secrets_in_files(work))
+    described_secrets.keeps_secrets(described, submission.secrets_in_files(work))
 
 
 @check(points=2, after=describes_three_tiers)
@@ -144,7 +146,7 @@ def passes_what_is_harmless(work, rng):
     """lets plans pass that harm nobody"""
     gate = gating.of(work, rng)
     gate.judge(
-        plan_cases.harmless(gate.drawn),
+        [*plan_cases.harmless(gate.drawn), *plan_doors.harmless(gate.drawn)],
         "A gate that is always red is switched off. What exactly would this plan lose or open?",
     )
 
@@ -161,7 +163,7 @@ def refuses_open_doors(work, rng):
     """refuses plans that open a way in or take a protection away"""
     gate = gating.of(work, rng)
     gate.judge(
-        plan_doubts.weaker(gate.drawn),
+        [*plan_doubts.weaker(gate.drawn), *plan_doors.opened(gate.drawn)],
         "An update destroys nothing, and may be worse. Compare before and after.",
     )
 
@@ -170,7 +172,9 @@ def refuses_open_doors(work, rng):
 def refuses_what_it_cannot_know(work, rng):
     """refuses plans that hide what decides, are too large, stale or of elsewhere, and says when it cannot judge"""
     gate = gating.of(work, rng)
-    gate.judge(plan_doubts.doubtful(gate.drawn), "What is not known is not fine.")
+    gate.judge(
+        [*plan_doubts.doubtful(gate.drawn), *plan_doors.hidden(gate.drawn)], "What is not known is not fine."
+    )
     gate.judge(
         plan_doubts.no_plans(gate.drawn), "A download may stop half-way. What does your program say then?"
     )
