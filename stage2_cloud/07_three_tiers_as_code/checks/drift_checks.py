@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import happenings
 import reality
+from happenings import FIRST, THEN, VERSIONING, happen
 from labs.checks import Finished
 
 ORDER = "Two lists that hold the same may be in different orders. Null is what nobody has set."
@@ -32,17 +32,15 @@ def nothing(done: Finished) -> None:
 
 
 def everything(work, real: reality.Reality) -> None:
-    """Five things are changed; then three more happen. All of it has to be reported, and nothing else."""
+    """Fields are changed; then things come and go. All of it has to be reported, and nothing else."""
     wanted: dict[tuple[str, str], str] = {}
-    for numbers in ([0, 1, 2, 3, 4], [5, 6, 7]):
-        for number in numbers:
-            title, _, kind = happenings.CASES[number]
-            wanted[(happenings.happen(real, number), kind)] = title
-        if 5 in numbers:  # with the bucket its versioning is gone
-            versioning = "module.data.aws_s3_bucket_versioning.this"
-            del wanted[(versioning, "changed")]
-            wanted[(versioning, "vanished")] = happenings.CASES[5][0]
-        done = real.look(work, f"after {len(numbers)} things happened by hand")
+    for happenings in (FIRST, THEN):
+        for each in happenings:
+            wanted[happen(real, each)] = each[0]
+        if happenings is THEN:  # with the bucket its versioning is gone
+            del wanted[(VERSIONING, "changed")]
+            wanted[(VERSIONING, "vanished")] = "after the bucket was deleted"
+        done = real.look(work, f"after {len(wanted)} things happened by hand")
         done.require(
             done.status == 2,
             wanted="status 2: drift",
@@ -50,16 +48,17 @@ def everything(work, real: reality.Reality) -> None:
             hint="What does the account say, and what the state?",
         )
         said = reality.found(done)
-        missing = [title for one, title in wanted.items() if one not in said]
-        kinds = [
-            f"{address} {kind}" if kind != "added" else "something that was added" for address, kind in said
-        ]
-        if missing:
-            done.did = f"run drift.py {missing[0]}, among others"
+        for (address, kind), title in wanted.items():
+            if (address, kind) in said:
+                continue
+            done.did = f"run drift.py {title}, among others"
+            where = [other for one, other in said if one == address]
             done.fail(
-                wanted=_wanted(wanted, missing),
-                got="; ".join(kinds) or "nothing",
-                hint="Look at each field of the contract, and at what lies beside.",
+                wanted=f"its id, added: {title.removeprefix('after ')}"
+                if kind == "added"
+                else f"{address}, {kind}",
+                got=f"it is reported as {where[0]}" if where else "it is not in the report",
+                hint="Look at each field of the contract, in modules of modules too, and at what lies beside.",
             )
         more = [f"{address} {kind}" for address, kind in said if (address, kind) not in wanted]
         done.require(not more, wanted="nothing else", got="; ".join(more), hint=ORDER)
@@ -70,20 +69,22 @@ def everything(work, real: reality.Reality) -> None:
         )
 
 
-def _wanted(wanted: dict[tuple[str, str], str], missing: list[str]) -> str:
-    address, kind = next(one for one, title in wanted.items() if title == missing[0])
-    return f"its id, added: {missing[0].removeprefix('after ')}" if kind == "added" else f"{address}, {kind}"
-
-
 def trouble(work, real: reality.Reality) -> None:
     hint = "“I could not look” is status 1, whatever is wrong. A night without rights must not look like a quiet night."
-    whole: Any = real.state()
+    whole: Any = real.state(whole=False)
     cases: list[tuple[str, Any, dict[str, str]]] = []
     for blind, rights in (("EC2", ["rds:*", "s3:*"]), ("RDS", ["ec2:*", "s3:*"]), ("S3", ["ec2:*", "rds:*"])):
-        cases.append((f"as a user who may not look at {blind}", None, real.user(rights)))
-    cases.append(("where no API answers", None, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}))
+        cases.append((f"as a user who may not look at {blind}", whole, real.user(rights)))
+    cases.append(("where no API answers", whole, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}))
     cases.append(("with a state that is cut off", '{"format_version": "1.0", "values": {"root_mod', {}))
     cases.append(("with a state of format 2.0", {**copy.deepcopy(whole), "format_version": "2.0"}, {}))
+    plan = {
+        "format_version": "1.2",
+        "planned_values": {"root_module": whole["values"]["root_module"]},
+        "resource_changes": [],
+        "prior_state": {"format_version": "1.0"},
+    }
+    cases.append(("with a plan in place of a state", plan, {}))
     for title, state, env in cases:
         done = real.look(work, title, state, env)
         done.require(done.status == 1, wanted="status 1: trouble", got=f"status {done.status}", hint=hint)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,13 +21,16 @@ from labs.results import Finding
 from labs.workflows import (
     Event,
     Malformed,
-    PullRequest,
     Settings,
     Unsupported,
     Workflow,
     actions,
     concurrency,
 )
+from labs.workflows.document import Job
+from labs.workflows.expressions import Scope, condition
+from labs.workflows.runner import scope_of
+from pipeline_events import own_refs
 from plans import Drawn
 from sandbox_machine import SandboxMachine
 
@@ -36,8 +38,6 @@ FOLDER, BOTH = ".github/workflows", ("staging", "prod")
 PLAN_ROLE, APPLY_ROLE = (f"arn:aws:iam::123456789012:role/infra-{name}" for name in ("plan", "apply"))
 CREDENTIALS, TOOLS = "aws-actions/configure-aws-credentials", ("hashicorp/setup-terraform", "pulumi/actions")
 OWN = "its own"
-QUOTED, MOST_WORDS = re.compile(r"'([^']{1,60})'"), 4
-PLAIN = {"push", "pull_request", "success", "failure", "main", "refs/heads/main", "staging", "prod"}
 STUB_PLAN = """#!/bin/sh
 # Stands in for ci/plan: hands out a plan that is ready, and a different one each time.
 set -eu
@@ -49,14 +49,16 @@ cp -f "@GIVEN@/$1-$number.json" "$2/plan.json"
 chmod 644 "$2/plan.json"
 echo "plan of $1, number $number" >"$2/plan.bin"
 echo "@MARK@ $1" >"$2/plan.txt"
-echo "plan|$1|$number|${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}|@TREE@" >>"$at/log"
+who="${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}"
+echo "plan|$1|$number|$who|@TREE@" >>"$at/log"
 """
 STUB_APPLY = """#!/bin/sh
 # Stands in for ci/apply: writes down which plan it was given.
 set -eu
 at="@ROOT@/_ci/@RUN@"
 mkdir -p "$at"
-echo "apply|$1|$(cat "$2" | tr '|\\n' '  ')|${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}|@TREE@" >>"$at/log"
+who="${GITHUB_JOB:-}|${AWS_PLAYED_ROLE:-}|${AWS_ACCESS_KEY_ID:-}"
+echo "apply|$1|$(cat "$2" | tr '|\\n' '  ')|$who|@TREE@" >>"$at/log"
 """
 
 
@@ -206,80 +208,33 @@ def _told() -> Iterator[None]:
         )
 
 
-def own_refs(event: Event) -> set[str]:
-    """What a checkout may name to get the files that the event is about.
-
-    Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#pull_request
-    """
-    request = event.pull_request
-    if request is None:
-        return {"", event.sha, event.ref, event.ref.removeprefix("refs/heads/")}
-    heads = {request.head_sha, request.head_ref, f"refs/heads/{request.head_ref}"}
-    return {"", event.sha, event.ref, f"refs/pull/{request.number}/head", *heads}
-
-
-def pull_request(
-    number: int, name: str = "pull_request", changed: str = "infra/main.tf", said: str = "", **other: Any
-) -> Event:
-    """A pull request to main. `said`: its title, its branch and its author are this word."""
-    title, branch, author = (said, said, said) if said else ("Larger servers", "larger", "asha")
-    request = PullRequest(number, title, branch, "main", "a" * 40, "b" * 40, "c" * 40, author=author, **other)
-    return workflows.pull_request_event(request, (changed,), name=name)
-
-
-def push(sha: str = "d" * 40, branch: str = "main") -> Event:
-    return Event("push", f"refs/heads/{branch}", sha, changed=("infra/main.tf",))
-
-
-def others(found: list[Workflow]) -> list[Event]:
-    """What else starts one of the workflows: a person, on any branch, a clock, or another program."""
-    events = []
-    for name in ("workflow_dispatch", "schedule", "repository_dispatch"):
-        for workflow in found:
-            if name in workflow.triggers:
-                asked = workflow.triggers[name].get("inputs") or {}
-                inputs = {key: _chosen(each or {}) for key, each in asked.items()}
-                events.append(Event(name, "refs/heads/main", "e" * 40, inputs=inputs))
-                if name == "workflow_dispatch":
-                    events.append(Event(name, "refs/heads/larger", "e" * 40, inputs=inputs))
-    return events
-
-
-def _chosen(about: Mapping[str, Any]) -> Any:
-    """What somebody in a hurry gives for an input."""
-    options = [str(each) for each in about.get("options") or []]
-    if about.get("type") == "boolean":
-        return True
-    return "prod" if not options or "prod" in options else options[0]
-
-
-def words(found: list[Workflow]) -> list[str]:
-    """The words with which the conditions of the workflows compare something: names, labels, titles."""
-    said = [str(part.get("if") or "") for each in found for part in _parts(each)]
-    return sorted({word for text in said for word in QUOTED.findall(text)} - PLAIN)[:MOST_WORDS]
-
-
-def _parts(workflow: Workflow) -> Iterator[Mapping[str, Any]]:
-    for job in workflow.jobs.values():
-        yield job.body
-        yield from (each for each in job.body.get("steps") or [] if isinstance(each, dict))
-
-
-def groups(
-    pipeline: Pipeline, jobs: set[str], event: Event, run_id: int, apart: bool = True
-) -> list[tuple[str, bool]]:
-    """(group, whether a run that waits ends the one before) for these jobs; ("", …) for a job that is in no group.
-
-    Without `apart`: for every workflow that the event starts, each group of its own and of those jobs, one by one.
-    """
+def groups(pipeline: Pipeline, jobs: set[str], event: Event, run_id: int) -> list[tuple[str, bool]]:
+    """(group, whether a run that waits ends the one before) for these jobs; ("", …) for a job that is in no group."""
     settings = Settings("unused", "nukkad-pay/platform", run_id=run_id)
     found = []
-    for workflow in pipeline.found if apart else pipeline.started(event):
+    for workflow in pipeline.found:
         for job in workflow.jobs.values():
-            if apart and job.id not in jobs:
-                continue
-            own = job if job.id in jobs else dataclasses.replace(job, body={})
-            for several in concurrency.groups(workflow, own, event, settings):
-                names = "/".join(name for name, _ in several)
-                found += [(names, any(cancels for _, cancels in several))] if apart else several
+            if job.id in jobs:
+                for several in concurrency.groups(workflow, job, event, settings):
+                    names = "/".join(name for name, _ in several)
+                    found.append((names, any(cancels for _, cancels in several)))
     return found
+
+
+def ended_by(pipeline: Pipeline, event: Event, run_id: int) -> set[str]:
+    """The groups in which an event ends what is at work: those of its workflows, and of the jobs that run then."""
+    settings = Settings("unused", "nukkad-pay/platform", run_id=run_id)
+    found = set()
+    for workflow in pipeline.started(event):
+        scope = scope_of(workflow, event, settings, {}, ())
+        for job in workflow.jobs.values():
+            own = job if _runs(workflow, job, scope) else dataclasses.replace(job, body={})
+            for several in concurrency.groups(workflow, own, event, settings):
+                found |= {name for name, cancels in several if cancels}
+    return found
+
+
+def _runs(workflow: Workflow, job: Job, scope: Scope) -> bool:
+    """Whether its condition and those of the jobs that it needs hold; what a job hands on is empty here."""
+    needed = [workflow.jobs[name] for name in job.needs if name in workflow.jobs]
+    return condition(job.condition, scope) and all(_runs(workflow, each, scope) for each in needed)

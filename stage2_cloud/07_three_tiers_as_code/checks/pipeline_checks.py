@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import (
-    APPLY_ROLE,
-    BOTH,
-    OWN,
-    PLAN_ROLE,
-    Pipeline,
-    Ran,
-    groups,
-    others,
-    pull_request,
-    push,
-    words,
-)
+from pipeline import APPLY_ROLE, BOTH, OWN, PLAN_ROLE, Pipeline, Ran, ended_by, groups
+from pipeline_events import others, pull_request, push, words
 
 ROLES = {PLAN_ROLE: "the role that may read", APPLY_ROLE: "the role that may write", "": "no role"}
 
@@ -219,16 +208,14 @@ def _alone(line: Pipeline, ran: Ran) -> None:
             hint="cancel-in-progress",
         )
     at_work = {name for one, _ in first for name in one.split("/")}
-    request = pull_request(45)
-    with_it = groups(line, {job.id for job in ran.jobs} - jobs, request, 9, apart=False)
     seen.did = "open a pull request while main is being applied"
-    for name, cancels in with_it:
-        seen.require(
-            not (cancels and name in at_work),
-            wanted="the apply goes on",
-            got=f"the pull request ends it: both are in the group {name}",
-            hint="A group of the whole workflow holds all of its runs, whatever started them.",
-        )
+    both = at_work & ended_by(line, pull_request(45), 9)
+    seen.require(
+        not both,
+        wanted="the apply goes on",
+        got=f"the pull request ends it: both are in the group {', '.join(sorted(both))}",
+        hint="A group of the whole workflow holds all of its runs, whatever started them.",
+    )
 
 
 def _credentials(ran: Ran, what: str, role: str) -> None:

@@ -14,6 +14,7 @@ import boto3
 import numpy as np
 from botocore.config import Config
 
+from crowd import Crowd
 from labs.checks import Finished
 
 REGION = "ap-south-1"
@@ -23,7 +24,7 @@ PEERS = [f"10.{number}.0.0/16" for number in (4, 9, 17, 42)]
 
 
 class Reality:
-    """A VPC, two subnets, two security groups, a database and a bucket, with names of this check's own."""
+    """A VPC, two subnets, two security groups, a database, a bucket and a crowd, with names of this check's own."""
 
     def __init__(self, variables: Mapping[str, str], rng: np.random.Generator) -> None:
         self.variables, self.rng, self._session = variables, rng, boto3.Session()
@@ -56,7 +57,8 @@ class Reality:
     def tags(self) -> dict[str, str]:
         return {"environment": "prod", "service": "fraud"}
 
-    def _listed(self, **more: str) -> list[dict[str, str]]:
+    def listed_tags(self, **more: str) -> list[dict[str, str]]:
+        """As EC2 and RDS take them."""
         return [{"Key": key, "Value": value} for key, value in {**self.tags, **more}.items()]
 
     def _build(self) -> None:
@@ -77,7 +79,7 @@ class Reality:
         # What AWS calls a platform here: a landing zone that puts tags of its own on everything.
         ec2.create_tags(
             Resources=[*self.subnets, self.app, self.data],
-            Tags=self._listed(**{"platform:cost-centre": "risk-17"}),
+            Tags=self.listed_tags(**{"platform:cost-centre": "risk-17"}),
         )
         pair = {"GroupId": self.app}
         ec2.authorize_security_group_ingress(
@@ -94,8 +96,18 @@ class Reality:
         self.rds.create_db_subnet_group(
             DBSubnetGroupName=self.name, DBSubnetGroupDescription="data", SubnetIds=self.subnets
         )
+        self.make_database(self.name)
+        self.bucket = f"{self.name}-decisions"
+        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.s3.put_bucket_tagging(Bucket=self.bucket, Tagging={"TagSet": self.listed_tags()})
+
+        self.crowd = Crowd(self)
+
+    def make_database(self, name: str) -> None:
+        """A database of this name, as all of them are."""
         self.rds.create_db_instance(
-            DBInstanceIdentifier=self.name,
+            DBInstanceIdentifier=name,
             Engine="postgres",
             DBInstanceClass="db.r6g.large",
             AllocatedStorage=100,
@@ -106,17 +118,16 @@ class Reality:
             PubliclyAccessible=False,
             MultiAZ=True,
             DBSubnetGroupName=self.name,
-            Tags=self._listed(),
+            Tags=self.listed_tags(),
         )
-        self.bucket = f"{self.name}-decisions"
-        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
-        self.s3.put_bucket_tagging(Bucket=self.bucket, Tagging={"TagSet": self._listed()})
 
     # What Terraform would know of it
 
-    def state(self) -> dict[str, Any]:
-        """As `terraform show -json` prints it: other orders, defaults as nulls and empty lists, no platform tags."""
+    def state(self, whole: bool = True) -> dict[str, Any]:
+        """As `terraform show -json` prints it: other orders, defaults as nulls and empty lists, no platform tags.
+
+        Without `whole`: without the crowd.
+        """
 
         def rule(port: int, blocks: list[str], groups: list[str], protocol: str = "tcp") -> dict[str, Any]:
             return {
@@ -141,6 +152,22 @@ class Reality:
                 "values": values,
                 "sensitive_values": {},
             }
+
+        def database(address: str, name: str) -> dict[str, Any]:
+            return one(
+                address,
+                id=f"db-{name}",
+                identifier=name,
+                instance_class="db.r6g.large",
+                engine="postgres",
+                backup_retention_period=30,
+                deletion_protection=True,
+                publicly_accessible=False,
+                multi_az=True,
+                password=self.secret,
+                performance_insights_enabled=None,
+                **tags,
+            )
 
         everywhere = [rule(0, ["0.0.0.0/0"], [], "-1")]
         tags = {"tags": self.tags, "tags_all": self.tags}
@@ -181,20 +208,7 @@ class Reality:
                 egress=everywhere,
                 **tags,
             ),
-            one(
-                "module.data.aws_db_instance.this",
-                id="db-ABC",
-                identifier=self.name,
-                instance_class="db.r6g.large",
-                engine="postgres",
-                backup_retention_period=30,
-                deletion_protection=True,
-                publicly_accessible=False,
-                multi_az=True,
-                password=self.secret,
-                performance_insights_enabled=None,
-                **tags,
-            ),
+            database("module.data.aws_db_instance.this", self.name),
             one("module.data.aws_s3_bucket.this", id=self.bucket, bucket=self.bucket, **tags),
             one(
                 "module.data.aws_s3_bucket_versioning.this",
@@ -209,6 +223,8 @@ class Reality:
             {"address": f"module.{name}", "resources": found}
             for name, found in (("data", data), ("app", app), ("network", network))
         ]
+        if whole:
+            children.append(self.crowd.state(one, rule, database, tags, self.vpc))
         return copy.deepcopy(
             {
                 "format_version": "1.0",
