@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import importlib
 import json
 import shutil
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +22,7 @@ OWN = (
     "hcl_values", "hcl_pieces", "hcl_files", "hcl_blocks", "hcl_collections", "hcl_operators", "hcl_scope",
     "hcl_templates", "hcl_functions", "hcl_expressions", "terraform_types", "terraform_blocks",
     "terraform", "terraform_plan", "graph", "environments",
+    "provider_types", "hidden",
 )  # fmt: skip
 
 LOCALS = """
@@ -59,7 +63,7 @@ EOT
 
       b ${1 +
     2} c
-    	d
+    \td
   EOT
 }
 """
@@ -201,6 +205,54 @@ def test_what_is_not_known_yet_decides_nothing(lab: dict[str, ModuleType]) -> No
     text = b'resource "aws_vpc" "a" {}\noutput "x" {\n  value = aws_vpc.a.id == "b" ? 1 : 2\n}\n'
     with pytest.raises(lab["hcl_values"].NotYetKnown):
         lab["terraform_plan"].plan(lab["terraform_plan"].Files({"main.tf": text}), {})
+
+
+def test_what_it_cannot_do_has_its_place(lab: dict[str, ModuleType]) -> None:
+    text = b'locals {}\n\nresource "aws_vpc" "a" {\n  cidr_block = timestamp()\n}\n'
+    with pytest.raises(lab["hcl_values"].CannotEvaluate) as caught:
+        lab["terraform_plan"].plan(lab["terraform_plan"].Files({"main.tf": text}), {})
+    assert caught.value.place == "main.tf:3"
+
+
+def test_values_are_what_the_provider_makes_of_them(lab: dict[str, ModuleType]) -> None:
+    said = {
+        "multi_az": "true",
+        "port": "5432",
+        "identifier": "7",
+        "ingress": [{"self": "1", "to_port": "443"}],
+    }
+    got = lab["provider_types"].converted("aws_db_instance", said, "a")
+    assert got == {
+        "multi_az": True,
+        "port": 5432,
+        "identifier": "7",
+        "ingress": [{"self": True, "to_port": 443}],
+    }
+    unknown = {"multi_az": lab["hcl_values"].mark("aws_vpc.a", "id")}
+    assert lab["provider_types"].converted("aws_db_instance", unknown, "a") == unknown
+    for wrong in ({"multi_az": "yes"}, {"port": "https"}):
+        with pytest.raises(lab["hcl_values"].Wrong):
+            lab["provider_types"].converted("aws_db_instance", wrong, "a")
+
+
+SECRET = b"redis://fraud:pw-0a1b2c3d4e5f@features:6379/0"
+ENCODED = [
+    SECRET.decode(),
+    base64.b64encode(SECRET).decode(),
+    "echo x" + base64.b64encode(b"x" + SECRET).decode() + " | base64 -d",
+    base64.urlsafe_b64encode(b"??>" + SECRET).decode(),
+    base64.encodebytes(b"URL=" + SECRET * 2).decode(),
+    base64.b64encode(base64.b64encode(SECRET)).decode(),
+    base64.b64encode(gzip.compress(SECRET)).decode(),
+    SECRET.hex(),
+    urllib.parse.quote(SECRET, safe=""),
+]
+
+
+@pytest.mark.parametrize("text", ENCODED)
+def test_a_secret_is_found_in_every_encoding(lab: dict[str, ModuleType], text: str) -> None:
+    assert lab["hidden"].holds(text, ("pw-0a1b2c3d4e5f",))
+    assert not lab["hidden"].holds(text, ("pw-0a1b2c3d4e50",))
 
 
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="no terraform on this machine")

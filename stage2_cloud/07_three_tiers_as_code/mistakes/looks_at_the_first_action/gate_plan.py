@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 QUIET = ({"no-op"}, {"read"})
 KNOWN = {"no-op", "read", "create", "update", "delete", "forget"}
 DESTROYS = {"delete", "forget"}
+INDEX = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[\d+\]')
 
 
 class NoPlan(Exception):
@@ -23,7 +25,10 @@ class NoPlan(Exception):
 
 @dataclass(frozen=True)
 class Change:
-    """One resource that the plan would change. `after_unknown` has `true` where a value is not known yet."""
+    """One resource that the plan would change. `after_unknown` has `true` where a value is not known yet.
+
+    `arguments` are the names of those that somebody has written for it; None: the plan does not say.
+    """
 
     address: str
     previous_address: str
@@ -32,6 +37,7 @@ class Change:
     before: dict[str, Any]
     after: dict[str, Any]
     after_unknown: dict[str, Any]
+    arguments: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,10 @@ def read(path: Path) -> Plan:
         raise NoPlan("it is not complete")
     if not isinstance(said.get("resource_changes"), list):
         raise NoPlan("it holds no resource_changes")
-    changes = [_change(each) for each in said["resource_changes"]]
+    changes = [
+        replace(change, arguments=_arguments(said, change.address))
+        for change in map(_change, said["resource_changes"])
+    ]
     loud = tuple(each for each in changes if each.actions not in QUIET)
     return Plan(_environment(said), _made(said), loud, _digest(said["resource_changes"]))
 
@@ -101,6 +110,19 @@ def _change(each: Any) -> Change:
     if not actions or not actions <= KNOWN or not isinstance(found.address, str):
         raise NoPlan("a change in it has an action that nobody knows")
     return found
+
+
+def _arguments(said: dict[str, Any], address: str) -> frozenset[str] | None:
+    """What `configuration` says of a resource. Instances share one entry, without their keys."""
+    try:
+        *modules, kind, name = INDEX.sub("", address).split(".")
+        place = said["configuration"]["root_module"]
+        for module in modules[1::2]:
+            place = place["module_calls"][module]["module"]
+        entry = next(each for each in place["resources"] if each["address"] == f"{kind}.{name}")
+        return frozenset(entry.get("expressions") or {})
+    except (KeyError, TypeError, AttributeError, StopIteration, ValueError):
+        return None
 
 
 def _digest(changes: list[dict[str, Any]]) -> str:

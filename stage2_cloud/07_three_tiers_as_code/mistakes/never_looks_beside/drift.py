@@ -16,7 +16,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drift_account import Account, Rule
+from drift_account import Account
+from drift_rules import Apart, rules, rules_apart
 
 SAME, TROUBLE, DRIFT = 0, 1, 2
 OF_THE_PLATFORM = ("aws:", "platform:")
@@ -34,24 +35,7 @@ def tags(found: dict[str, str] | None) -> dict[str, str]:
     return {key: value for key, value in (found or {}).items() if not key.startswith(OF_THE_PLATFORM)}
 
 
-def rules(written: list[dict[str, Any]] | None) -> set[Rule]:
-    """Rules of a security group, one for each source; their order means nothing."""
-    found = set()
-    for rule in written or []:
-        protocol = str(rule.get("protocol"))
-        ports = (0, 0) if protocol == "-1" else (rule.get("from_port") or 0, rule.get("to_port") or 0)
-        sources = [
-            *(rule.get("cidr_blocks") or []),
-            *(rule.get("ipv6_cidr_blocks") or []),
-            *(rule.get("security_groups") or []),
-            *(rule.get("prefix_list_ids") or []),
-            *(["self"] if rule.get("self") else []),
-        ]
-        found |= {(protocol, *ports, source) for source in sources}
-    return found
-
-
-def wanted(resource: dict[str, Any]) -> dict[str, Any] | None:
+def wanted(resource: dict[str, Any], apart: Apart) -> dict[str, Any] | None:
     """What the state says of a resource, in the form of drift_account; None: a type that is not compared."""
     values, kind = resource["values"], resource["type"]
     plain = {
@@ -72,7 +56,11 @@ def wanted(resource: dict[str, Any]) -> dict[str, Any] | None:
     if kind in plain:
         said = {name: values[name] for name in plain[kind] if values.get(name) is not None}
     elif kind == "aws_security_group":
-        said = {name: rules(values[name]) for name in ("ingress", "egress") if values.get(name) is not None}
+        said = {
+            name: rules(values[name]) | apart.get((values["id"], name), set())
+            for name in ("ingress", "egress")
+            if values.get(name) is not None
+        }
     else:
         return None
     return {**said, "tags": tags(values.get("tags_all") or values.get("tags"))}
@@ -81,8 +69,9 @@ def wanted(resource: dict[str, Any]) -> dict[str, Any] | None:
 def compare(state: dict[str, Any], account: Account) -> Iterator[dict[str, str]]:
     """Everything that is not as described."""
     described = list(resources(state["values"].get("root_module", {})))
+    apart = rules_apart(described)
     for each in described:
-        expected = wanted(each)
+        expected = wanted(each, apart)
         if expected is None:
             continue
         real = account.look(each["type"], each["values"])

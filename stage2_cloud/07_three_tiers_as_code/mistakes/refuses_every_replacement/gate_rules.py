@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from gate_doors import opened
 from gate_plan import DESTROYS, Change
 
 DATA_MODULE = re.compile(r"(?:^|\.)module\.data(?:\[[^\]]*\])?\.")
 DATA_TYPES = {"aws_db_instance", "aws_rds_cluster", "aws_dynamodb_table", "aws_kms_key", "aws_s3_bucket"}
-LARGEST = {4: 8, 6: 16}  # a block with fewer fixed bits counts as the whole Internet
 # What must be so after a change: type → path of the field → value.
 MUST = {
     "aws_db_instance": {
@@ -49,7 +48,7 @@ def refusals(change: Change) -> Iterator[tuple[str, bool]]:
         )
         yield f"a resource of the data tier would be {how}", True
     if change.actions & {"create", "update"}:
-        yield from ((why, False) for why in (*_doors(change), *_protections(change)))
+        yield from ((why, False) for why in (*opened(change, is_data(change)), *_protections(change)))
 
 
 def _protections(change: Change) -> Iterator[str]:
@@ -82,73 +81,8 @@ def _encryption(change: Change) -> Iterator[str]:
     before, after = (_at(side, f"{field}.sse_algorithm") for side in (change.before, change.after))
     if _at(change.after_unknown, f"{field}.sse_algorithm") is True:
         yield "the algorithm of the encryption is known only after the apply"
-    elif after != before and not str(after).startswith("aws:kms"):
+    elif after != before and after not in ("aws:kms", "aws:kms:dsse"):
         yield "the bucket would no longer be encrypted with a key of its own"
-
-
-def _doors(change: Change) -> Iterator[str]:
-    """Ways in from the whole Internet that were not there before."""
-    if change.type in ("aws_security_group", "aws_default_security_group"):
-        if change.after_unknown.get("ingress") is True or _hidden_block(change.after_unknown.get("ingress")):
-            yield "who may come in is known only after the apply"
-        new = _open_rules(change.after, change) - _open_rules(change.before, change)
-        if new:
-            yield "ingress would be open to the whole Internet"
-    elif _is_rule(change):
-        unknown = {"cidr_ipv4", "cidr_ipv6", "cidr_blocks", "ipv6_cidr_blocks", "type"}
-        if any(change.after_unknown.get(field) is True for field in unknown):
-            yield "who may come in is known only after the apply"
-        was_open = _open_rule(change.before, change) and _ports(change.after) == _ports(change.before)
-        if _open_rule(change.after, change) and not was_open:
-            yield "it would let the whole Internet in"
-
-
-def _is_rule(change: Change) -> bool:
-    return change.type == "aws_vpc_security_group_ingress_rule" or (
-        change.type == "aws_security_group_rule" and change.after.get("type", "ingress") == "ingress"
-    )
-
-
-def _hidden_block(written: Any) -> bool:
-    return isinstance(written, list) and any(
-        isinstance(rule, dict)
-        and any(
-            rule.get(key) is True or (isinstance(rule.get(key), list) and True in rule[key])
-            for key in ("cidr_blocks", "ipv6_cidr_blocks")
-        )
-        for rule in written
-    )
-
-
-def _open_rules(side: dict[str, Any], change: Change) -> set[tuple[Any, ...]]:
-    rules = [rule for rule in side.get("ingress") or [] if isinstance(rule, dict)]
-    return {_ports(rule) for rule in rules if _open_rule(rule, change)}
-
-
-def _open_rule(rule: dict[str, Any], change: Change) -> bool:
-    """Whether it lets the whole Internet in, by another door than HTTPS in front of the app."""
-    blocks = [
-        rule.get("cidr_ipv4"),
-        rule.get("cidr_ipv6"),
-        *(rule.get("cidr_blocks") or []),
-        *(rule.get("ipv6_cidr_blocks") or []),
-    ]
-    if not any(_is_world(block) for block in blocks if block):
-        return False
-    return is_data(change) or _ports(rule) != ("tcp", 443, 443)
-
-
-def _is_world(block: str) -> bool:
-    try:
-        network = ipaddress.ip_network(block, strict=False)
-    except ValueError:
-        return True
-    return network.prefixlen < LARGEST[network.version]
-
-
-def _ports(rule: dict[str, Any]) -> tuple[Any, ...]:
-    protocol = str(rule.get("ip_protocol") or rule.get("protocol") or "").lower()
-    return ("tcp" if protocol == "6" else protocol, rule.get("from_port"), rule.get("to_port"))
 
 
 def _at(value: Any, path: str) -> Any:
