@@ -76,7 +76,7 @@ Mend what is explained above, then: `labs check serve_things`
         ([State.PASSED, State.NOT_STARTED], "Go on with what is explained above, then: `labs check x`"),
         (
             [State.PASSED, State.COULD_NOT_CHECK],
-            "What ran passed. What this machine lacks for the rest: `labs doctor`",
+            "What ran passed. Why the rest did not run is said above; what this machine lacks: `labs doctor`",
         ),
         ([State.OUR_FAULT], "Something of ours broke. Please report what this prints: `labs check x --json`"),
     ],

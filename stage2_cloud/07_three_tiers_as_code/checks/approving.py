@@ -94,7 +94,7 @@ def try_all(gate: Gate) -> None:
         of[REPLACED] != of[OTHER],
         wanted="two digests",
         got="the same one",
-        hint="What is there afterwards is a part of the change, too.",
+        hint="What did the reviewer look at, besides that which goes?",
     )
     good = {"digest": of[FIRST], "addresses": [bucket], "approved_by": "asha", "why": "moved to the ledger"}
     asked = [Asked(plan, f"{FIRST}, with an approval for it", approve(gate, good), 0)]

@@ -221,6 +221,19 @@ def groups(pipeline: Pipeline, jobs: set[str], event: Event, run_id: int) -> lis
     return found
 
 
+def held_by(pipeline: Pipeline, jobs: set[str], event: Event, run_id: int) -> set[str]:
+    """Every group that these jobs are in, by themselves or by their workflow."""
+    settings = Settings("unused", "nukkad-pay/platform", run_id=run_id)
+    return {
+        name
+        for workflow in pipeline.found
+        for job in workflow.jobs.values()
+        if job.id in jobs
+        for several in concurrency.groups(workflow, job, event, settings)
+        for name, _ in several
+    }
+
+
 def ended_by(pipeline: Pipeline, event: Event, run_id: int) -> set[str]:
     """The groups in which an event ends what is at work: those of its workflows, and of the jobs that run then."""
     settings = Settings("unused", "nukkad-pay/platform", run_id=run_id)

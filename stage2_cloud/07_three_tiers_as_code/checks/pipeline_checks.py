@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import APPLY_ROLE, BOTH, OWN, PLAN_ROLE, Pipeline, Ran, ended_by, groups
+from pipeline import APPLY_ROLE, BOTH, OWN, PLAN_ROLE, Pipeline, Ran, ended_by, groups, held_by
 from pipeline_events import others, pull_request, push, words
 
 ROLES = {PLAN_ROLE: "the role that may read", APPLY_ROLE: "the role that may write", "": "no role"}
@@ -117,7 +117,7 @@ def _from_elsewhere(line: Pipeline) -> None:
         not branch.of("apply"),
         wanted="nothing applied from another branch than main",
         got="ci/apply was called",
-        hint="`on.push` without a filter is every branch.",
+        hint="Which branches does `on.push` mean when it names none?",
     )
     for event in others(line.found):
         on_main = event.ref == "refs/heads/main"
@@ -207,9 +207,8 @@ def _alone(line: Pipeline, ran: Ran) -> None:
             got="it ends the first, in the middle of an apply",
             hint="cancel-in-progress",
         )
-    at_work = {name for one, _ in first for name in one.split("/")}
     seen.did = "open a pull request while main is being applied"
-    both = at_work & ended_by(line, pull_request(45), 9)
+    both = held_by(line, jobs, push(), 7) & ended_by(line, pull_request(45), 9)
     seen.require(
         not both,
         wanted="the apply goes on",

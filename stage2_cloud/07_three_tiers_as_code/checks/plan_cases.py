@@ -97,12 +97,12 @@ def harmless(one: Drawn) -> Iterator[Case]:
 
 
 def many(one: Drawn, number: int) -> list[Change]:
-    """So many changes of app servers: they come, go and are replaced."""
+    """So many changes of app servers: they come, go and get another image."""
     server, newer = {"ami": "ami-1"}, {"ami": "ami-2"}
     kinds: list[tuple[list[str], Any, Any]] = [
         (["create"], None, server),
         (["delete"], server, None),
-        (["delete", "create"], server, newer),
+        (["update"], server, newer),
     ]
     return [
         one.change(f'module.app.aws_instance.this["n{at}"]', *kinds[at % len(kinds)]) for at in range(number)
