@@ -188,7 +188,9 @@ def _last(result: LabResult) -> str:
 
 def _passed_but(result: LabResult) -> str:
     if not result.passed_here:
-        return "What ran passed. Why the rest did not run is said above; what this machine lacks: `labs doctor`"
+        return (
+            "What ran passed. Why the rest did not run is said above; what this machine lacks: `labs doctor`"
+        )
     rest = real_words(result.lacking)
     return f"Passed, as far as this machine can tell. The rest needs {rest}. Next: `labs list`"
 

@@ -133,7 +133,7 @@ def _from_elsewhere(line: Pipeline) -> None:
             if on_main
             else "no apply from another branch than main",
             got="ci/apply was called",
-            hint="Every way to an apply leads through the gate, and through main.",
+            hint="Which ways lead to an apply, and what stands in each of them?",
         )
 
 
