@@ -54,7 +54,7 @@ class Gate:
         runner = self.work.give("many_runs.py", (Path(__file__).parent / "many_runs.py").read_bytes())
         listed = self.work.give(f"asked-{self.number}.json", json.dumps(told))
         answers = f"_answers-{self.number}.json"
-        whole = self.work.run("python3", runner, listed, answers, warm=True, timeout=SECONDS * 5)
+        whole = self.work.run("python3", runner, listed, answers, timeout=SECONDS * 5)
         document = self.work.read(answers)
         if whole.killed or not document.exists:
             whole.fail(
