@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from labs.commands import Teaching
-from labs.desk import Desk, shown, sit_down
+from labs.desk import shown, sit_down
 from labs.errors import LabsError
 from labs.machine import EMBEDDED, cores, known
 from labs.results import RUNGS
-
-if TYPE_CHECKING:
-    from labs.cohort.desk import Graded, Order
-    from labs.cohort.run import Estimate, Job
-    from labs.results import LabResult
-
-EVERY_SECONDS = 5.0
 
 
 def add_to(app: typer.Typer) -> None:
@@ -72,7 +64,10 @@ def grade(
     again: Annotated[
         list[str] | None,
         typer.Option(
-            "--again", metavar="LEARNER|LAB", help="Drop earlier results of this; may be given again."
+            "--again",
+            metavar="LEARNER|LAB|LEARNER/LAB",
+            help="Grade this once more, though it is graded; may be given again.",
+            show_default=False,
         ),
     ] = None,
     since: Annotated[
@@ -105,6 +100,8 @@ def grade(
 
     Stopped or killed at any time, the same command goes on and ends with the same gradebook.
 
+    Exit status: 0 all graded, 2 bad input, 3 something could not be read, 4 our fault.
+
     \b
     Examples:
       labs grade submissions/ --lab A_LAB
@@ -114,6 +111,8 @@ def grade(
     """
     from labs.cohort.desk import Order, grade_cohort, read_seeds
     from labs.cohort.late import LatePolicy, duration, moment
+    from labs.cohort.screen import screen
+    from labs.cohort.summary import say
 
     if isolation not in RUNGS:
         raise LabsError(f"--isolation {isolation}: no such rung.", f"There are: {', '.join(RUNGS)}.")
@@ -142,12 +141,12 @@ def grade(
             pool=pool,
         )
         try:
-            with _screen(desk) as screen:
-                graded = grade_cohort(desk.catalog, order, screen)
+            with screen(desk) as drawn:
+                graded = grade_cohort(desk.catalog, order, drawn)
         except KeyboardInterrupt:
             desk.err.print("What was graded is kept. The same command goes on from here.")
             raise
-        raise typer.Exit(_say(desk, order, graded))
+        raise typer.Exit(say(desk, order.out, graded, order.policy is not None))
 
 
 def release(
@@ -168,91 +167,3 @@ def release(
         said = f"{made.labs} labs, {made.files} files, from commit {made.commit[:12]}"
         desk.out.print(f"✓ {shown(made.folder)}: {said}", soft_wrap=True)
         desk.out.print(f"  next  cd {shown(made.folder)} && make start", soft_wrap=True)
-
-
-def _say(desk: Desk, order: Order, graded: Graded) -> int:
-    """The summary; the exit status: 0, or 4 if something of ours broke."""
-    read = [mark for mark in graded.marks if mark.error]
-    learners = len({mark.learner for mark in graded.marks})
-    desk.out.print(f"{learners} learners: {graded.done} gradings done now, {graded.kept} kept from before.")
-    for mark in read[:10]:
-        desk.out.print(f"✗ {mark.learner}: {mark.error}", soft_wrap=True)
-    if len(read) > 10:
-        desk.out.print(f"✗ … and {len(read) - 10} more that could not be read; labs.csv names them")
-    if graded.our_fault:
-        desk.out.print(
-            f"! {graded.our_fault} gradings broke by our fault; labs.csv names them, --again repeats them"
-        )
-    for words, name in (("gradebook", "gradebook.csv"), ("cohort", "cohort.html"), ("reports", "learners/")):
-        desk.out.print(f"  {words:<10} {shown(order.out / name)}", soft_wrap=True)
-    return 4 if graded.our_fault else 0
-
-
-def _screen(desk: Desk) -> Any:
-    return _Bar(desk) if desk.err.is_terminal and not desk.err.is_dumb_terminal else _Lines(desk)
-
-
-class _Lines:
-    """A line now and then."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk, self.last, self.total = desk, time.monotonic(), 0
-
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def say(self, words: str) -> None:
-        self.desk.err.print(f"{words} …")
-
-    def begin(self, total: int, kept: int) -> None:
-        self.total = total
-        self.desk.err.print(f"{total} gradings to do, {kept} kept from before")
-
-    def graded(self, job: Job, result: LabResult, estimate: Estimate) -> None:
-        if time.monotonic() - self.last >= EVERY_SECONDS or estimate.done == self.total:
-            self.last = time.monotonic()
-            self.desk.err.print(f"{estimate.done} of {self.total}, {left(estimate)}")
-
-
-class _Bar(_Lines):
-    """A bar on a terminal."""
-
-    def __enter__(self) -> _Bar:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
-        )
-        self.progress = Progress(*columns, console=self.desk.err, transient=True)
-        self.progress.__enter__()
-        self.task = self.progress.add_task("", total=None, left="")
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.progress.__exit__(*error)
-
-    def say(self, words: str) -> None:
-        self.progress.update(self.task, description=words)
-
-    def begin(self, total: int, kept: int) -> None:
-        self.progress.update(self.task, total=total, left=f"{kept} kept from before" if kept else "")
-
-    def graded(self, job: Job, result: LabResult, estimate: Estimate) -> None:
-        words = f"{job.task.learner}, {job.lab.slug}"
-        self.progress.update(self.task, completed=estimate.done, description=words, left=left(estimate))
-
-
-def left(estimate: Estimate) -> str:
-    """`about 4 min left`."""
-    seconds = estimate.seconds_left
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"about {seconds:.0f} s left"
-    return f"about {seconds / 60:.0f} min left" if seconds < 5400 else f"about {seconds / 3600:.1f} h left"

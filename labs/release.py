@@ -69,7 +69,12 @@ def _clean_head(root: Path) -> str:
     """The commit that stands in the working tree."""
     if not (root / ".git").exists():
         raise LabsError(f"{root}: no git checkout.", "Release from a clone of the course.")
-    if changed := _git(root, "status", "--porcelain").decode().splitlines():
+    if changed := _git(root, "status", "--porcelain", "--untracked-files=all").decode().splitlines():
+        if marks := next((line[3:] for line in changed if line.endswith("/results.sqlite")), ""):
+            raise LabsError(
+                f"{PurePosixPath(marks).parent}: marks that `labs grade` wrote.",
+                "Move this folder out of the course; it must never be committed.",
+            )
         few = ", ".join(line[3:] for line in changed[:3]) + (", …" if len(changed) > 3 else "")
         raise LabsError(f"Not committed: {few}.", "Commit it, or stash it: a release is a commit.")
     return _git(root, "rev-parse", "HEAD").decode().strip()

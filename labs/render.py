@@ -80,8 +80,8 @@ def piped(result: LabResult) -> str:
     return "\n".join(_as_text(line) for line in _story(result, everything=True)) + "\n"
 
 
-def markdown(result: LabResult) -> str:
-    """The feedback as Markdown, for a pull request or a job summary."""
+def markdown(result: LabResult, last: str = "") -> str:
+    """The feedback as Markdown, for a pull request or a job summary. `last`: in place of our last line."""
     lines = [f"### {_heading(result)}", "", "| | check | points |", "|---|---|---:|"]
     for check in result.checks:
         cells = (f"{MARK[check.state]} {check.state}", clean(check.title), f"{check.earned} / {check.points}")
@@ -91,7 +91,7 @@ def markdown(result: LabResult) -> str:
         body = "\n".join(_as_text(row).removeprefix("  ") for row in _rows(shown.finding, result.lab))
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
         lines += ["", f"**{MARK[shown.state]} {clean(shown.title)}**", "", f"{fence}text", body, fence]
-    return "\n".join([*lines, "", _last(result), ""])
+    return "\n".join([*lines, "", last or _last(result), ""])
 
 
 def clean(text: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,9 +42,68 @@ def test_a_second_grading_replaces_the_first(tmp_path: Path) -> None:
     store.keep(TASK, RESULT, AT)
     store.keep(Task("asha", "a_lab", "work-2", "rules-1"), RESULT, AT)
     assert [row[:3] for row in store.all()] == [("asha", "a_lab", 0)]
-    assert store.forget(learner="ravi") == 0
-    assert store.forget(lab="a_lab") == 1
-    assert list(store.all()) == []
+
+
+BROKEN = LabResult("a_lab", 7, (CheckResult("starts", "starts", 2, State.OUR_FAULT),))
+HALF = LabResult("a_lab", 7, (*RESULT.checks, *BROKEN.checks))
+
+
+@pytest.mark.parametrize(
+    ("work", "result", "takes_the_place"),
+    [
+        ("work-1", BROKEN, False),
+        ("work-1", HALF, False),
+        ("work-2", BROKEN, False),  # nothing of the new work was graded
+        ("work-2", HALF, True),
+        ("work-1", RESULT, True),
+    ],
+)
+def test_what_broke_by_our_fault_takes_no_earned_marks_place(
+    tmp_path: Path, work: str, result: LabResult, takes_the_place: bool
+) -> None:
+    store = Store(tmp_path / "results.sqlite")
+    store.keep(TASK, RESULT, AT)
+    store.keep(Task("asha", "a_lab", work, "rules-1"), result, "later")
+    assert [row[3] for row in store.all()] == ["later" if takes_the_place else AT]
+
+
+def test_repetitions_are_dropped_from_a_number_on(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results.sqlite")
+    for repetition in range(3):
+        store.keep(Task("asha", "a_lab", "work-1", "rules-1", repetition), RESULT, AT)
+    store.drop_repetitions("asha", "a_lab", 1)
+    assert [row[2] for row in store.all()] == [0]
+
+
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    Store(tmp_path / "results.sqlite").keep(TASK, RESULT, AT)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("results.sqlite*")} == {0o600}
+
+
+def test_a_full_disk_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "results.sqlite"
+    Store(path)
+    connect = sqlite3.connect
+
+    def full(*given: Any, **named: Any) -> sqlite3.Connection:
+        connection = connect(*given, **named)
+        connection.execute("PRAGMA max_page_count = 1")  # of this connection alone: as many as there are
+        return connection
+
+    monkeypatch.setattr("sqlite3.connect", full)
+    long = replace(RESULT, notes=("x" * 100_000,))
+    with pytest.raises(LabsError, match="the disk is full"):
+        Store(path).keep(TASK, long, AT)
+
+
+def test_a_store_that_cannot_be_written_is_not_to_be_moved_away(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    store = Store(path)
+    path.unlink()
+    path.mkdir()  # SQLite says of it what it says of a folder that is read-only
+    with pytest.raises(LabsError, match="cannot be written") as said:
+        store.keep(TASK, RESULT, AT)
+    assert "--out" in said.value.next_step and "Move" not in said.value.next_step
 
 
 def test_what_was_told_is_there_after_a_kill(tmp_path: Path) -> None:

@@ -228,6 +228,8 @@ def _too_much(archive: Path, what: str) -> LabsError:
 def _plainly(error: BaseException) -> str:
     if isinstance(error, RuntimeError) and "password" in str(error):
         return "it is encrypted"
+    if isinstance(error, zipfile.BadZipFile) and "not a zip file" in str(error):
+        return "it is cut short, or no zip"
     return printable(str(error)) or type(error).__name__
 
 

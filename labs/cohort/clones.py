@@ -12,10 +12,10 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from labs.cohort.archives import printable
+from labs.cohort.gradebook import read_csv
 from labs.cohort.late import moment
 from labs.cohort.submissions import Submission, slug
 from labs.errors import LabsError
@@ -32,13 +32,18 @@ def read_list(path: Path, folder: Path) -> list[tuple[Submission, str]]:
         LabsError: a column is missing, a learner is there twice, or an address is none for git.
     """
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        rows = list(read_csv(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LabsError(f"{path}: cannot be read ({error}).", "Give a CSV with learner,url.") from error
     found: dict[str, tuple[Submission, str]] = {}
     for number, row in enumerate(rows, 2):
         who, url = (row.get("learner") or "").strip(), (row.get("url") or "").strip()
-        at: datetime | None = moment(row["at"]) if (row.get("at") or "").strip() else None
+        try:
+            at = moment(row["at"].strip()) if (row.get("at") or "").strip() else None
+        except LabsError as error:
+            raise LabsError(
+                f"{path}, line {number}, {who}: `at`: {error.message}", error.next_step
+            ) from error
         if not who or not url or url.startswith("-") or "::" in url:
             raise LabsError(
                 f"{path}, line {number}: no learner and address ({printable(who)!r}, {printable(url)!r}).",
@@ -104,5 +109,5 @@ def _git(*words: str) -> str:
         ) from error
     if ended.returncode == 0:
         return ""
-    words_of_git = printable(ended.stderr.decode("utf-8", "replace").strip())
+    words_of_git = printable(" ".join(ended.stderr.decode("utf-8", "replace").split()))
     return words_of_git[-300:] or f"git ended with {ended.returncode}"

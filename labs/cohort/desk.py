@@ -6,16 +6,17 @@ import os
 import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from labs.catalog import Catalog, Lab
-from labs.cohort import clones, exports, gradebook, page, person, reports, similar
+from labs.cohort import again, clones, compared, exports, gradebook, page, person, place, reports, similar
 from labs.cohort.gradebook import Mark
-from labs.cohort.late import IN_TIME, LatePolicy
-from labs.cohort.run import Estimate, Job, Missing, flaky, grade, must_hold, outstanding, plan
-from labs.cohort.store import Store
+from labs.cohort.late import LatePolicy
+from labs.cohort.marks import Key, collect
+from labs.cohort.run import Estimate, Job, below, grade, must_hold, outstanding, plan, stands
+from labs.cohort.store import Store, Task
 from labs.cohort.submissions import Submission, find
 from labs.errors import LabsError
 from labs.grading import Grader
@@ -24,7 +25,6 @@ from labs.machine import EMBEDDED
 from labs.results import LabResult, State
 from labs.workspace import write_whole
 
-STORE = "results.sqlite"
 UNPACKED = "unpacked"
 
 
@@ -33,8 +33,8 @@ class Order:
     """What an instructor asked for.
 
     `seeds`: by lab, where it is not the public one. `least`: the lowest isolation rung that is acceptable. `again`:
-    learners and labs of which earlier results are dropped. `since`: what was handed in before is left as it is. `pool`:
-    a Prefect work pool whose machines grade, in place of this one.
+    LEARNER, LAB or LEARNER/LAB to grade once more. `since`: what was handed in before is left as it is. `pool`: a
+    Prefect work pool whose machines grade, in place of this one.
     """
 
     source: Path
@@ -55,16 +55,17 @@ class Order:
 
 @dataclass(frozen=True)
 class Graded:
-    """What came of it."""
+    """What came of it.
+
+    `broken`: learner and lab of what broke by our fault, now or before. `news`: what is missing against the last run.
+    """
 
     marks: tuple[Mark, ...]
     done: int
     kept: int
+    broken: frozenset[Key]
+    news: tuple[str, ...]
     written: tuple[Path, ...]
-
-    @property
-    def our_fault(self) -> int:
-        return sum(mark.result is not None and mark.result.state is State.OUR_FAULT for mark in self.marks)
 
 
 class Screen:
@@ -81,38 +82,73 @@ def grade_cohort(catalog: Catalog, order: Order, screen: Screen) -> Graded:
     """Grade all that is not graded yet, then write everything.
 
     Raises:
-        LabsError: there is nothing to grade, an option's file is wrong, or isolation is less than `order.least`.
+        LabsError: there is nothing to grade, an option's file is wrong, isolation is less than `order.least`, or
+            `order.out` is in use or cannot be written.
     """
     _hidden_checks_are_of_labs(catalog, order.hidden)
     criteria = person.read_rubric(order.rubric) if order.rubric else ()
-    given = person.read_marks(order.out / person.FILE, criteria)
-    store = Store(order.out / STORE)
+    with place.held(order.out):
+        given = person.read_marks(order.out / person.FILE, criteria)
+        return _grade_cohort(catalog, order, screen, criteria, given)
+
+
+def _grade_cohort(
+    catalog: Catalog,
+    order: Order,
+    screen: Screen,
+    criteria: tuple[person.Criterion, ...],
+    given: Mapping[Key, Mapping[str, float]],
+) -> Graded:
+    store = Store(order.out / place.STORE)
     submissions = hand_ins(order, screen)
-    for name in order.again:
-        _forget(store, name, submissions, order.labs)
-    chosen = [one for one in submissions if not order.since or not one.at or one.at >= order.since]
-    jobs, missing = plan(chosen, order.labs, order.tier, order.seeds, order.repeat, order.hidden)
-    todo = outstanding(jobs, store)
+    early = {one.learner for one in submissions if order.since and one.at and one.at < order.since}
+    planned, missing = plan(submissions, order.labs, order.tier, order.seeds, order.repeat, order.hidden)
+    jobs = [job for job in planned if job.task.learner not in early]
+    once_more = again.named(order.again, jobs, submissions, order.labs)
+    todo = outstanding(jobs, store, order.least, once_more)
+    _say_what_is_repeated(todo, once_more, store, order.least, screen)
     screen.begin(len(todo), len(jobs) - len(todo))
+    broken: dict[Key, str] = {}
+    done = _telling(screen, todo, broken)
     if todo and order.pool:
-        _grade_elsewhere(order, todo, store, screen)
+        _grade_elsewhere(order, todo, once_more, store, screen, done)
     elif todo:
-        _grade(catalog, order, todo, store, screen)
-    marks = _marks(order, submissions, jobs, missing, store, given)
+        _grade(catalog, order, todo, store, screen, done)
+    for learner, slug in {(task.learner, task.lab) for task in once_more}:
+        store.drop_repetitions(learner, slug, order.repeat)
+    marks = collect(order.labs, submissions, missing, early, broken, order.policy, given, store)
+    news = compared.with_last_run(order.out, marks, criteria, store)
     screen.say("Writing the gradebook, the reports and the pages")
-    written = _write(order, marks, jobs, criteria)
-    return Graded(tuple(marks), len(todo), len(jobs) - len(todo), tuple(written))
+    written = _write(order, marks, planned, criteria)
+    ours = {(mark.learner, mark.lab) for mark in marks if mark.state == State.OUR_FAULT} | broken.keys()
+    return Graded(
+        tuple(marks), len(todo), len(jobs) - len(todo), frozenset(ours), tuple(news), tuple(written)
+    )
+
+
+def _say_what_is_repeated(
+    todo: Sequence[Job], once_more: set[Task], store: Store, least: str, screen: Screen
+) -> None:
+    """Kept results that do not stand."""
+    kept = [store.result(job.task) for job in todo if job.task not in once_more]
+    low = sum(result is not None and below(result, least) for result in kept)
+    ours = sum(result is not None and result.state is State.OUR_FAULT for result in kept)
+    if low:
+        screen.say(f"{low} kept results are of a rung below `{least}`: graded again")
+    if ours:
+        screen.say(f"{ours} kept results broke by our fault: graded again")
 
 
 def hand_ins(order: Order, screen: Screen) -> list[Submission]:
     """Everybody's work: clones of a list, or what lies in a folder or an archive."""
     scratch = order.out / UNPACKED
-    if order.source.suffix == ".csv":
+    if order.source.suffix.lower() == ".csv":
         listed = clones.read_list(order.source, order.out / "clones")
+        (order.out / "clones").mkdir(mode=0o700, exist_ok=True)
         screen.say(f"Cloning {len(listed)} repositories")
         return clones.clone(listed)
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    scratch.mkdir(mode=0o700)
     screen.say("Unpacking the submissions")
     return find(order.source.resolve(), scratch.resolve())
 
@@ -151,77 +187,46 @@ def _hidden_checks_are_of_labs(catalog: Catalog, hidden: Path | None) -> None:
             raise LabsError(f"{folder}: no checks in it.", "Call their files test_*.py.")
 
 
-def _forget(store: Store, name: str, submissions: Sequence[Submission], labs: Sequence[Lab]) -> None:
-    if name in {lab.slug for lab in labs}:
-        store.forget(lab=name)
-    elif name in {one.learner for one in submissions}:
-        store.forget(learner=name)
-    else:
-        raise LabsError(
-            f"--again {name}: no lab and no learner of this cohort.", "See gradebook.csv for the names."
-        )
+Done = Callable[[Job, LabResult], None]
 
 
-def _grade(catalog: Catalog, order: Order, todo: list[Job], store: Store, screen: Screen) -> None:
+def _grade(catalog: Catalog, order: Order, todo: list[Job], store: Store, screen: Screen, done: Done) -> None:
     warm = dict.fromkeys(name for job in todo for name in job.lab.warm)
     with Grader(catalog.root, warm=warm, tier=order.tier, hidden=order.hidden) as grader:
         screen.say("Starting the grader")
         must_hold(grader, order.least)
-        grade(todo, grader, store, order.workers, _telling(screen, todo))
+        grade(todo, grader, store, order.workers, done)
 
 
-def _grade_elsewhere(order: Order, todo: list[Job], store: Store, screen: Screen) -> None:
+def _grade_elsewhere(
+    order: Order, todo: list[Job], once_more: set[Task], store: Store, screen: Screen, done: Done
+) -> None:
     """On the machines of a Prefect work pool."""
     from labs.cohort.farm import Farm, PrefectPool
     from labs.cohort.queue import ADDRESS, Queue, name_of
 
     queue = Queue(os.environ.get(ADDRESS, ""))
-    queue.forget([name_of(job.task) for job in todo if {job.task.learner, job.lab.slug} & set(order.again)])
     screen.say(f"Asking Prefect for the work pool {order.pool}")
     pool = PrefectPool(order.pool, order.tier, order.least)
+    answers = queue.look([name_of(job.task) for job in todo])
+    useless = {name for name, one in answers.items() if one.result and not stands(one.result, order.least)}
+    queue.forget([*useless, *map(name_of, once_more)])
     screen.say(f"Waiting for workers of the pool {order.pool}")
-    Farm(queue, pool, store, _telling(screen, todo), screen.say).grade(todo)
+    Farm(queue, pool, store, done, screen.say).grade(todo)
 
 
-def _telling(screen: Screen, todo: Sequence[Job]) -> Callable[[Job, LabResult], None]:
+def _telling(screen: Screen, todo: Sequence[Job], broken: dict[Key, str]) -> Done:
+    """Draws each result, and notes in `broken` which broke by our fault, and why."""
     estimate = Estimate(len(todo))
 
     def done(job: Job, result: LabResult) -> None:
+        because = [check.because for check in result.checks if check.state is State.OUR_FAULT]
+        if because:
+            broken[job.task.learner, job.lab.slug] = because[0] or "no reason was given"
         estimate.one_more()
         screen.graded(job, result, estimate)
 
     return done
-
-
-def _marks(
-    order: Order,
-    submissions: Sequence[Submission],
-    jobs: Sequence[Job],
-    missing: Sequence[Missing],
-    store: Store,
-    given: Mapping[tuple[str, str], Mapping[str, float]],
-) -> list[Mark]:
-    """One for each learner and lab, in the order of the roadmap. What `since` left out keeps its earlier mark."""
-    kept = {
-        (learner, lab): (at, result) for learner, lab, repetition, at, result in store.all() if not repetition
-    }
-    unread = {(one.learner, one.lab.slug): one.error for one in missing}
-    unsteady = flaky(store)
-    most = {lab.slug: lab.points for lab in order.labs}
-    for (_, slug), (_, found) in kept.items():
-        if slug in most:
-            most[slug] = max(most[slug], found.possible)
-    marks = []
-    for lab in order.labs:
-        for one in submissions:
-            key = (one.learner, lab.slug)
-            at, result = ("", None) if key in unread else kept.get(key, ("", None))
-            late = order.policy.judge(one.at, one.late) if order.policy and result else IN_TIME
-            mark = Mark(
-                one.learner, one.name, lab.slug, most[lab.slug], result, unread.get(key, ""), at, late
-            )
-            marks.append(replace(mark, flaky=unsteady.get(key, ()), person=given.get(key, {})))
-    return marks
 
 
 def _write(
@@ -236,7 +241,8 @@ def _write(
     write_whole(order.out / "cohort.html", page.cohort(order.source.stem, marks, pairs, now))
     written.append(order.out / "cohort.html")
     written += reports.write(order.out / "learners", marks, hidden)
-    written += exports.write(order.out / "exports", marks)
+    written += exports.write(order.out / "exports", [mark for mark in marks if not mark.left_out])
+    place.private(order.out, written)
     return written
 
 

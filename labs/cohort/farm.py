@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from labs.cohort.queue import Answer, Queue, name_of
+from labs.cohort.queue import REFUSED, Answer, Queue, name_of
 from labs.cohort.run import Job, broken
 from labs.cohort.store import Store
 from labs.errors import LabsError
@@ -24,6 +24,7 @@ from labs.results import LabResult
 AT_ONCE = 8  # entries of one flow run: they share a warm grader
 RUNS = 200  # flow runs that wait or run at a time
 ATTEMPTS = 4
+REFUSALS = 10  # of workers, one after the other, with no result in between
 SILENCE_SECONDS = float(os.environ.get("LABS_SILENCE_SECONDS", "60"))
 LOOK_SECONDS = 1.0
 
@@ -34,7 +35,10 @@ class Pool(Protocol):
     def start(self, names: Sequence[str]) -> UUID: ...
 
     def states(self, runs: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
-        """By flow run: `waiting`, `running` or `ended`; and what went wrong with one that has ended, if anything."""
+        """By flow run, a word, and what went wrong with one that has ended, if anything.
+
+        `waiting`: no worker has taken it yet. `running`: one has. `ended`. `refused`: its machine must not grade this.
+        """
         ...
 
     def cancel(self, run: UUID) -> None: ...
@@ -63,8 +67,13 @@ class Farm:
         self.queue, self.pool, self.store, self.done, self.say = queue, pool, store, done, say
         self.asked: dict[UUID, Asked] = {}
         self.attempts: dict[str, int] = {}
+        self.refused: list[str] = []
 
     def grade(self, jobs: Sequence[Job]) -> None:
+        """
+        Raises:
+            LabsError: workers refuse, and none grades. Nothing is marked by that.
+        """
         waiting = _parts(jobs)
         try:
             while self._ask(waiting) or self.asked:
@@ -95,7 +104,6 @@ class Farm:
         for run, asked in list(self.asked.items()):
             # Asked in this order: a run that had ended by then has written everything that it ever will.
             word, trouble = states.get(run, ("ended", "Prefect knows nothing of it"))
-            ended = word == "ended"
             count = len(asked.jobs)
             beats, asked.jobs = self._take_and_count(asked.jobs)
             if beats != asked.beats or len(asked.jobs) < count or word == "waiting":
@@ -103,13 +111,30 @@ class Farm:
             silent = time.monotonic() - asked.heard > SILENCE_SECONDS
             if not asked.jobs:
                 del self.asked[run]
-            elif ended or silent:
+            elif word == "refused":
                 del self.asked[run]
-                if not ended:
+                self._refuse(asked.jobs, trouble)
+                self._start(asked.jobs)
+            elif word == "ended" or silent:
+                del self.asked[run]
+                if word != "ended":
                     trouble = f"nothing was heard of it for {SILENCE_SECONDS:g} s"
                     self.pool.cancel(run)
                 self.say(f"A worker left {len(asked.jobs)} gradings undone ({trouble})")
                 self._start(self._give_up(asked.jobs))
+
+    def _refuse(self, jobs: list[Job], trouble: str) -> None:
+        """A machine that must not grade says nothing about the work: it is no attempt."""
+        for job in jobs:
+            self.attempts[name_of(job.task)] -= 1
+        if trouble not in self.refused:
+            self.say(f"A worker refuses to grade ({trouble})")
+        self.refused.append(trouble)
+        if len(self.refused) == REFUSALS:
+            raise LabsError(
+                f"Workers refused {REFUSALS} times, and none graded meanwhile: {trouble}",
+                "Mend these workers, then give the same command: what was graded is kept.",
+            )
 
     def _take(self, jobs: list[Job]) -> list[Job]:
         return self._take_and_count(jobs)[1]
@@ -137,6 +162,7 @@ class Farm:
 
     def _keep(self, job: Job, result: LabResult, finished_at: str) -> None:
         self.store.keep(job.task, result, finished_at)
+        self.refused.clear()
         self.done(job, result)
 
 
@@ -198,8 +224,11 @@ class PrefectPool:
 
 
 def _word(state: Any) -> str:
-    if state is None or state.is_scheduled() or state.is_pending():
+    """`pending` is with a worker, which may have died before it could say that it runs."""
+    if state is None or state.is_scheduled():
         return "waiting"
+    if state.name == REFUSED:
+        return "refused"
     return "ended" if state.is_final() else "running"
 
 

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
 
 from labs import catalog as catalogs
 from labs.catalog import Catalog
-from labs.cohort.queue import ADDRESS, Entry, Queue
+from labs.cohort.queue import ADDRESS, REFUSED, Entry, Queue
 from labs.cohort.run import must_hold, rules_of, safely
 from labs.errors import LabsError
 from labs.grading import Grader
@@ -28,12 +30,16 @@ BEAT_SECONDS = 5.0
 
 
 @flow(name="labs-grade", persist_result=False)
-def grade_entries(names: list[str], tier: str, least: str) -> int:
-    """Grade what nobody has graded yet of these entries; returns how many.
+def grade_entries(names: list[str], tier: str, least: str) -> int | State[int]:
+    """Grade what nobody has graded yet of these entries; returns how many, or the state REFUSED with the reason:
+    this machine reaches no queue, has another version of the course, or no isolation of the rung `least`."""
+    try:
+        return _grade_all(names, tier, least)
+    except LabsError as error:
+        return Failed(name=REFUSED, message=" ".join(f"{error.message} {error.next_step}".split()))
 
-    Raises:
-        LabsError: this machine has another version of the course, or no isolation of the rung `least`.
-    """
+
+def _grade_all(names: Sequence[str], tier: str, least: str) -> int:
     queue = Queue(os.environ.get(ADDRESS, ""))
     entries = [entry for entry in map(queue.entry, names) if not entry.done]
     if not entries:

@@ -27,6 +27,7 @@ FORMULA = (
 class Mark:
     """One learner's one lab. `result` is None where nothing was handed in, or it could not be read (`error`).
 
+    With a `result`, `error` says why it is an earlier one. `left_out`: handed in before `--since`, and never graded.
     `flaky` names checks that came out differently when they were repeated; `person` holds marks that a person gave, by
     criterion.
     """
@@ -41,6 +42,7 @@ class Mark:
     late: Lateness = IN_TIME
     flaky: tuple[str, ...] = ()
     person: Mapping[str, float] = field(default_factory=dict)
+    left_out: bool = False
 
     @property
     def earned(self) -> int:
@@ -54,7 +56,27 @@ class Mark:
     def state(self) -> str:
         if self.result:
             return str(self.result.state)
+        if self.left_out:
+            return "not graded"
         return "unreadable" if self.error else "not handed in"
+
+    @property
+    def trouble(self) -> str:
+        """Why it could not be read, is an earlier one, or which check broke, in the instructor's terms."""
+        broken = (
+            [check for check in self.result.checks if check.state is State.OUR_FAULT] if self.result else []
+        )
+        if self.error or not broken:
+            return self.error
+        why = broken[0].because or "no reason was given"
+        last = broken[0].traceback.strip().rpartition("\n")[2].strip()
+        return f"`{broken[0].name}` broke: {why}" + (f" ({last})" if last and last not in why else "")
+
+    @property
+    def isolation(self) -> str:
+        """The rung on which it ran; nothing where nothing of the learner's ran."""
+        ran = self.result and self.result.isolation.layers
+        return self.result.isolation.rung if self.result and ran else ""
 
 
 def by_lab(marks: Iterable[Mark]) -> list[dict[str, Any]]:
@@ -65,19 +87,19 @@ def by_lab(marks: Iterable[Mark]) -> list[dict[str, Any]]:
             "learner": mark.learner,
             "name": mark.name,
             "lab": mark.lab,
-            "earned": mark.earned,
+            "earned": None if mark.left_out else mark.earned,
             "possible": mark.possible,
             "state": mark.state,
             "late_days": mark.late.days,
             "late_percent": mark.late.percent,
-            "after_lateness": mark.after_lateness,
+            "after_lateness": None if mark.left_out else mark.after_lateness,
             "could_not_check": _count(mark, State.COULD_NOT_CHECK),
             "our_fault": _count(mark, State.OUR_FAULT),
             "flaky": " ".join(mark.flaky),
-            "isolation": mark.result.isolation.rung if mark.result else "",
+            "isolation": mark.isolation,
             "tier": mark.result.tier if mark.result else "",
             "graded_at": mark.graded_at,
-            "error": mark.error,
+            "error": mark.trouble,
         }
         rows.append(row | {f"person_{criterion}": points for criterion, points in mark.person.items()})
     return rows
@@ -110,9 +132,10 @@ def totals(marks: Sequence[Mark]) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for mark in marks:
         row = rows.setdefault(mark.learner, {"learner": mark.learner, "name": mark.name})
-        row[mark.lab] = mark.after_lateness
-        row["total"] = round(row.get("total", 0) + mark.after_lateness, 2)
-        row["possible"] = row.get("possible", 0) + mark.possible
+        sums = (0.0, 0) if mark.left_out else (mark.after_lateness, mark.possible)
+        row[mark.lab] = None if mark.left_out else mark.after_lateness
+        row["total"] = round(row.get("total", 0) + sums[0], 2)
+        row["possible"] = row.get("possible", 0) + sums[1]
         for criterion, points in mark.person.items():
             row[f"{mark.lab}_person_{criterion}"] = points
     ordered = ("learner", "name", *labs, "total", "possible")
@@ -156,10 +179,19 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
 
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table = pa.table({key: [row.get(key) for row in rows] for key in columns})
+    made = io.BytesIO()
+    pq.write_table(table, made)
     half = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, half)
+    half.touch(mode=0o600)
+    half.write_bytes(made.getvalue())
     half.replace(path)
     return path
+
+
+def read_csv(lines: list[str]) -> csv.DictReader[str]:
+    """A table whose first line is its heading; a spreadsheet may have saved it with semicolons."""
+    heading = lines[0] if lines else ""
+    return csv.DictReader(lines, delimiter=";" if heading.count(";") > heading.count(",") else ",")
 
 
 def _count(mark: Mark, state: State) -> int:

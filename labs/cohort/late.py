@@ -55,7 +55,7 @@ class LatePolicy:
 
 
 def moment(text: str) -> datetime:
-    """A time with its zone, as ISO 8601; a date alone means the end of that day.
+    """A time with its zone, as ISO 8601.
 
     Raises:
         LabsError: it is no time, or has no zone.
@@ -65,7 +65,8 @@ def moment(text: str) -> datetime:
     except ValueError as error:
         raise LabsError(f"{text!r} is no time.", "Write it as 2026-11-30T23:59+05:30.") from error
     if at.tzinfo is None:
-        raise LabsError(f"{text!r} has no time zone.", f"Write it as {text}+05:30, or with Z for UTC.")
+        whole = text if len(text) > len("2026-11-30") else f"{text}T23:59"
+        raise LabsError(f"{text!r} has no time zone.", f"Write it as {whole}+05:30, or {whole}Z for UTC.")
     return at.astimezone(UTC)
 
 

@@ -12,13 +12,12 @@ A rubric is a Markdown table whose first column names a criterion and whose last
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.cohort.gradebook import Mark, write_csv
+from labs.cohort.gradebook import Mark, read_csv, write_csv
 from labs.errors import LabsError
 
 FILE = "marks-by-a-person.csv"
@@ -99,6 +98,13 @@ def read_marks(path: Path, criteria: Iterable[Criterion]) -> dict[tuple[str, str
     return found
 
 
+def unused(path: Path, criteria: Iterable[Criterion]) -> list[str]:
+    """Columns in which somebody has filled in marks, and which are no criterion: of an older rubric, perhaps."""
+    known = {"learner", "name", "lab", *(criterion.name for criterion in criteria)}
+    filled = (key for row in _rows(path) for key, value in row.items() if value.strip())
+    return [key for key in dict.fromkeys(filled) if key not in known]
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     """The form as it was filled in; a spreadsheet may have saved it with semicolons.
 
@@ -111,8 +117,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise LabsError(f"{path}: not UTF-8 ({error}).", "Save it as CSV UTF-8, then grade again.") from error
-    heading = lines[0] if lines else ""
-    table = csv.DictReader(lines, delimiter=";" if heading.count(";") > heading.count(",") else ",")
+    table = read_csv(lines)
     if not {"learner", "lab"} <= set(table.fieldnames or ()):
         raise LabsError(
             f"{path}: no columns `learner` and `lab`.",

@@ -26,6 +26,9 @@ from labs.grading import collect
 from labs.results import LabResult
 
 ADDRESS = "LABS_QUEUE"  # the variable that names it, on every machine
+REFUSED = (
+    "Refused"  # the name of the state in which Prefect keeps the flow run of a machine that must not grade
+)
 META = sa.MetaData()
 WORKS = sa.Table(
     "works",
@@ -77,10 +80,13 @@ def name_of(task: Task) -> str:
 class Queue:
     """
     Raises:
-        LabsError: the address cannot be understood, or nothing answers there.
+        LabsError: there is no address, it cannot be understood, or nothing answers there.
     """
 
     def __init__(self, address: str) -> None:
+        example = f"{ADDRESS}=postgresql://grader:…@db.example.org/grades"
+        if not address:
+            raise LabsError(f"{ADDRESS} is not set.", f"Set it to a database's address, such as {example}")
         try:
             self.engine = sa.create_engine(address, pool_pre_ping=True)
             if self.engine.dialect.name == "sqlite":
@@ -89,7 +95,7 @@ class Queue:
         except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
             raise LabsError(
                 f"{ADDRESS}: the queue cannot be reached ({str(error).splitlines()[0]}).",
-                f"Set it to a database's address, such as {ADDRESS}=postgresql://grader:…@db.example.org/grades",
+                f"Set it to a database's address, such as {example}",
             ) from error
 
     def put(self, task: Task, seed: int, folder: Path) -> None:

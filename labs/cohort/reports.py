@@ -10,9 +10,15 @@ from typing import Any
 from labs import render
 from labs.cohort.gradebook import Mark
 from labs.cohort.neutral import ANNOUNCED, neutral
+from labs.results import State
 from labs.workspace import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
+# Whoever reads a report cannot run what its author ran, and has no `labs solution`.
+LAST = {
+    State.PASSED: "Passed.",
+    State.OUR_FAULT: "Something of ours broke. Your instructor is told; there is nothing for you to do.",
+}
 
 
 def write(folder: Path, marks: Sequence[Mark], hidden: bool) -> list[Path]:
@@ -36,7 +42,7 @@ def markdown(mark: Mark, hidden: bool) -> str:
     if hidden:
         lines += [ANNOUNCED, ""]
     if mark.result:
-        lines += [render.markdown(neutral(mark.result)).rstrip(), ""]
+        lines += [render.markdown(neutral(mark.result), LAST.get(mark.result.state, "")).rstrip(), ""]
         lines += [f"- note: {note}" for note in mark.result.notes]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -69,10 +75,10 @@ def _templates() -> Any:
 
 
 def _mark_words(mark: Mark) -> str:
-    if mark.error:
-        return f"Could not be read: {mark.error}"
     if mark.result is None:
-        return "Nothing was handed in for this lab."
+        if mark.left_out:
+            return "Not graded yet."
+        return f"Could not be read: {mark.error}" if mark.error else "Nothing was handed in for this lab."
     words = f"{mark.earned} of {mark.result.possible} points"
     if mark.late.percent:
         words += f"; {mark.late.days} days late: {mark.after_lateness:g} points"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,9 +87,25 @@ def rules_of(lab: Lab, tier: str, seed: int, hidden: Path | None) -> str:
     return sha256(f"{of_rules(lab)} {tier} {seed} {own}".encode()).hexdigest()
 
 
-def outstanding(jobs: Iterable[Job], store: Store) -> list[Job]:
-    """Those without a kept result."""
-    return [job for job in jobs if store.result(job.task) is None]
+def outstanding(
+    jobs: Iterable[Job], store: Store, least: str = RUNGS[0], again: Collection[Task] = ()
+) -> list[Job]:
+    """Those without a kept result that stands, and those of `again`."""
+    return [
+        job
+        for job in jobs
+        if job.task in again or (kept := store.result(job.task)) is None or not stands(kept, least)
+    ]
+
+
+def stands(result: LabResult, least: str) -> bool:
+    """Whether nothing of it broke by our fault, and nothing ran below the rung `least`."""
+    return result.state is not State.OUR_FAULT and not below(result, least)
+
+
+def below(result: LabResult, least: str) -> bool:
+    """Whether something of the learner's ran, and on a lower rung than `least`."""
+    return bool(result.isolation.layers) and RUNGS.index(result.isolation.rung) < RUNGS.index(least)
 
 
 def grade(

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labs.cohort import place
 from labs.errors import LabsError
-from labs.results import LabResult
+from labs.results import LabResult, State
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS graded (
@@ -47,36 +48,63 @@ class Store:
         """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with self._open() as connection:
-                connection.executescript(SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise LabsError(
-                f"{path}: cannot be used as the store of results ({error}).",
-                "Move it away, or give another folder with --out; then grade again.",
-            ) from error
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # the files that SQLite puts beside it get the same
+        with self._open() as connection:
+            connection.executescript(SCHEMA)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            yield connection
-        finally:
-            connection.close()
+            with contextlib.closing(
+                sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            ) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
+                yield connection
+        except sqlite3.DatabaseError as error:
+            raise self._plainly(error) from error
+
+    def _plainly(self, error: sqlite3.DatabaseError) -> LabsError:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            return place.full(self.path)
+        if isinstance(error, sqlite3.OperationalError):  # of the disk, and not of what the file holds
+            return LabsError(f"{self.path}: cannot be written ({error}).", place.ELSEWHERE)
+        return LabsError(
+            f"{self.path}: cannot be used as the store of results ({error}).",
+            "Move it away, or give another folder with --out; then grade again.",
+        )
 
     def keep(self, task: Task, result: LabResult, finished_at: str) -> None:
-        """Durable when this returns. `finished_at`: ISO 8601, UTC."""
+        """Durable when this returns. What broke by our fault takes no earned mark's place: not that of the same task,
+        and where nothing of it was graded, not that of older work either.
+
+        Args:
+            finished_at: ISO 8601, UTC.
+        """
         row = (task.learner, task.lab, task.repetition, task.work, task.rules, finished_at, result.to_json())
         with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(  # older work, and older rules, are no repetitions of this
-                "DELETE FROM graded WHERE learner = ? AND lab = ? AND (work <> ? OR rules <> ?)",
-                (task.learner, task.lab, task.work, task.rules),
-            )
-            connection.execute("INSERT OR REPLACE INTO graded VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            if result.state is not State.OUR_FAULT or self._may_replace(connection, task, result):
+                connection.execute(  # older work, and older rules, are no repetitions of this
+                    "DELETE FROM graded WHERE learner = ? AND lab = ? AND (work <> ? OR rules <> ?)",
+                    (task.learner, task.lab, task.work, task.rules),
+                )
+                connection.execute("INSERT OR REPLACE INTO graded VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             connection.execute("COMMIT")
+
+    def _may_replace(self, connection: sqlite3.Connection, task: Task, broken: LabResult) -> bool:
+        rows = connection.execute(
+            "SELECT repetition, work, rules, result FROM graded WHERE learner = ? AND lab = ?",
+            (task.learner, task.lab),
+        )
+        nothing = all(check.state is State.OUR_FAULT for check in broken.checks)
+        for repetition, work, rules, text in rows:
+            same_work = (work, rules) == (task.work, task.rules)
+            in_the_way = repetition == task.repetition if same_work else nothing
+            if in_the_way and LabResult.from_json(text, str(self.path)).state is not State.OUR_FAULT:
+                return False
+        return True
 
     def result(self, task: Task) -> LabResult | None:
         """The kept result of exactly this task; None if it has to be graded."""
@@ -102,10 +130,9 @@ class Store:
                 LabResult.from_json(text, f"{self.path}: {learner}, {lab}"),
             )
 
-    def forget(self, learner: str | None = None, lab: str | None = None) -> int:
-        """Drop results, so that they are graded again. Returns how many."""
+    def drop_repetitions(self, learner: str, lab: str, first: int) -> None:
+        """Of gradings that were repeated, those from the number `first` on; the first of all is 0."""
         with self._open() as connection:
-            return connection.execute(
-                "DELETE FROM graded WHERE (? IS NULL OR learner = ?) AND (? IS NULL OR lab = ?)",
-                (learner, learner, lab, lab),
-            ).rowcount
+            connection.execute(
+                "DELETE FROM graded WHERE learner = ? AND lab = ? AND repetition >= ?", (learner, lab, first)
+            )
