@@ -76,8 +76,9 @@ def test_one_command_grades_a_cohort(course: Path, tmp_path: Path) -> None:
     (tmp_path / "seeds.toml").write_text("sums = 4711\n")
     words = ("grade", "in", "--hidden", "private", "--seed-file", "seeds.toml", "--isolation", "open")
     ended = labs(course, *words)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "zoya: zoya.zip" in ended.stdout
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert "zoya: zoya.zip: cannot be unpacked (it is cut short, or no zip)." in ended.stdout
+    assert "1 not handed in" in ended.stdout
     out = tmp_path / "grades"
     marks = {row["learner"]: (row["sums"], row["possible"]) for row in rows(out / "gradebook.csv")}
     assert marks == {
@@ -165,11 +166,11 @@ def test_clones_are_made_from_a_list_and_one_that_fails_is_a_note(course: Path, 
     git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-C", str(made)]
     for step in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
         subprocess.run([*git, *step], check=True, capture_output=True)
-    listed = f"learner,url,at\nasha,file://{made},2026-11-28T10:00+05:30\nravi,file://{tmp_path}/none,\n"
-    (tmp_path / "cohort.csv").write_text(listed)
+    listed = f"learner;url;at\nasha;file://{made};2026-11-28T10:00+05:30\nravi;file://{tmp_path}/none;\n"
+    (tmp_path / "cohort.CSV").write_text(listed)
     due = ("--due", "2026-11-26T10:00+05:30", "--late-percent", "10")
-    ended = labs(course, "grade", "cohort.csv", "--isolation", "open", *due)
-    assert ended.returncode == 0, ended.stderr
+    ended = labs(course, "grade", "cohort.CSV", "--isolation", "open", *due)
+    assert ended.returncode == 3, ended.stderr
     book = {row["learner"]: row for row in rows(tmp_path / "grades" / "labs.csv")}
     assert (book["asha"]["earned"], book["asha"]["late_days"], book["asha"]["after_lateness"]) == (
         "4",
@@ -177,15 +178,24 @@ def test_clones_are_made_from_a_list_and_one_that_fails_is_a_note(course: Path, 
         "3.2",
     )
     assert book["ravi"]["state"] == "unreadable" and "cannot be cloned" in book["ravi"]["error"]
+    assert "?" not in book["ravi"]["error"], "git's lines are one line"
     (made / "sums.py").write_text(WRONG)
     subprocess.run([*git, "commit", "-qam", "two"], check=True)
-    assert labs(course, "grade", "cohort.csv", "--isolation", "open", *due).returncode == 0
+    assert labs(course, "grade", "cohort.CSV", "--isolation", "open", *due).returncode == 3
     book = {row["learner"]: row for row in rows(tmp_path / "grades" / "labs.csv")}
     assert book["asha"]["earned"] == "0", "what was pushed later is graded"
     made.rename(tmp_path / "gone")
-    gone = labs(course, "grade", "cohort.csv", "--isolation", "open", *due)
+    gone = labs(course, "grade", "cohort.CSV", "--isolation", "open", *due)
     assert "asha: cannot be cloned" in gone.stdout
     assert (tmp_path / "grades" / "clones" / "asha" / "sums.py").read_text() == WRONG, "the old clone is kept"
+
+
+def test_a_time_that_is_none_is_named_with_its_line(course: Path, tmp_path: Path) -> None:
+    (tmp_path / "cohort.csv").write_text(
+        "learner,url,at\nasha,file:///x,2026-11-28T10:00Z\nravi,file:///x,soon\n"
+    )
+    ended = labs(course, "grade", "cohort.csv", "--isolation", "open")
+    assert ended.returncode == 2 and "cohort.csv, line 3, ravi: `at`: 'soon' is no time." in ended.stderr
 
 
 @pytest.mark.parametrize("url", ["ext::sh -c touch% /tmp/x", "--upload-pack=touch", ""])

@@ -18,8 +18,8 @@ from faulty import GOOD, make_lab, make_work
 
 from labs import catalog
 from labs.cohort import farm as farms
-from labs.cohort.farm import ATTEMPTS, Farm
-from labs.cohort.queue import Queue, name_of
+from labs.cohort.farm import ATTEMPTS, REFUSALS, Farm
+from labs.cohort.queue import REFUSED, Queue, name_of
 from labs.cohort.run import Job, plan
 from labs.cohort.store import Store, Task
 from labs.cohort.submissions import find
@@ -101,6 +101,11 @@ class Pretended:
         if act == "comes late":
             self.words[run] = "waiting"
             time.sleep(4 * farms.SILENCE_SECONDS)
+        if act == "refuses":
+            self.words[run] = "refused"
+            return
+        if act == "is taken":
+            return  # by a worker that died before anything ran
         for number, name in enumerate(names):
             if act == "fails" or (act == "dies" and number):
                 break
@@ -130,7 +135,9 @@ class Pretended:
         (["comes late", "works"], 3, []),
         (["dies", "works"], 4, ["7 gradings undone (a reason)"]),
         (["hangs", "works"], 4, ["7 gradings undone (nothing was heard"]),
+        (["is taken", "works"], 4, ["8 gradings undone (nothing was heard"]),
         (["fails", "fails", "works"], 5, ["8 gradings undone", "8 gradings undone"]),
+        ([*["refuses"] * 6, "works"], 9, ["refuses to grade (a reason)"]),
     ],
 )
 def test_every_job_has_one_result(
@@ -165,6 +172,45 @@ def test_what_no_worker_can_grade_is_our_fault(
     )
     assert done == [State.OUR_FAULT] * 2 and len(pool.words) == ATTEMPTS
     assert [result.state for *_, result in store.all()] == done, "the gradebook says so"
+
+
+def test_workers_that_refuse_mark_nothing(
+    queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farms, "LOOK_SECONDS", 0.01)
+    store, pool = Store(tmp_path / "results.sqlite"), Pretended(queue, ["refuses"])
+    with pytest.raises(LabsError, match=f"refused {REFUSALS} times, and none graded meanwhile: a reason"):
+        Farm(queue, pool, store, lambda *_: None, lambda _: None).grade(jobs_of(tmp_path, 2))
+    assert list(store.all()) == [] and len(pool.words) == REFUSALS
+
+
+def test_what_prefect_says_of_a_flow_run() -> None:
+    from prefect import states
+
+    said = (
+        states.Scheduled(),
+        states.Pending(),
+        states.Running(),
+        states.Completed(),
+        states.Failed(name=REFUSED),
+    )
+    assert [farms._word(state) for state in said] == ["waiting", "running", "running", "ended", "refused"], (
+        "a worker that has taken a flow run may die before it says that it runs"
+    )
+
+
+def test_a_machine_that_must_not_grade_refuses(
+    queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from labs.cohort.flow import grade_entries
+
+    monkeypatch.delenv("LABS_QUEUE", raising=False)
+    unset = grade_entries.fn(["name"], EMBEDDED, "open")
+    monkeypatch.setenv("LABS_QUEUE", f"sqlite:///{tmp_path}/queue.sqlite")
+    queue.put(TASK, 7, handed_in(tmp_path / "in"))
+    other = grade_entries.fn([name_of(TASK)], EMBEDDED, "open")
+    assert [(one.name, one.is_failed()) for one in (unset, other)] == [(REFUSED, True)] * 2
+    assert "LABS_QUEUE is not set" in unset.message and "other rules" in other.message
 
 
 def test_what_was_graded_after_a_kill_is_found_by_the_next_command(queue: Queue, tmp_path: Path) -> None:
@@ -209,18 +255,29 @@ def test_workers_die_and_come_late_and_the_gradebook_is_right(
     env = environment(shared, services, tmp_path)
     assert prefect(env, "work-pool", "create", "grading", "--type", "process").wait(120) == 0
     argv = ("grade", "in", "--isolation", "open", "--pool", "grading", "--lab", lab.slug)
-    grading = subprocess.Popen(
-        [sys.executable, "-m", "labs", *argv], cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True
-    )
-    workers = [prefect(env, "worker", "start", "--pool", "grading", "--type", "process", "--limit", "1")]
+    heard = tmp_path / "heard"
+    with heard.open("w") as file:
+        grading = subprocess.Popen(
+            [sys.executable, "-m", "labs", *argv],
+            cwd=tmp_path,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        )
+    start = ("worker", "start", "--pool", "grading", "--type", "process", "--limit", "1")
+    private = tmp_path / "private" / lab.slug
+    private.mkdir(parents=True)
+    (private / "test_private.py").write_text("# checks that no other machine has\n")
+    workers = [prefect({**env, "LABS_HIDDEN": str(private.parent)}, *start)]
     try:
+        until(lambda: "refuses to grade" in heard.read_text())
+        end(workers.pop())
+        workers.append(prefect(env, *start))
         store = tmp_path / "grades" / "results.sqlite"
         until(lambda: store.exists() and len(list(Store(store).all())) >= 2)
         end(workers.pop())  # in the middle of its work, with all that it started
-        workers += [
-            prefect(env, "worker", "start", "--pool", "grading", "--type", "process", "--limit", "1")
-            for _ in range(2)
-        ]
+        workers += [prefect(env, *start) for _ in range(2)]
         said, _ = grading.communicate(timeout=400)
         assert grading.returncode == 0, said
     finally:

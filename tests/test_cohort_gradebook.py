@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
-from labs.cohort import exports, gradebook
+from labs.cohort import exports, gradebook, reports
+from labs.cohort.desk import Graded
 from labs.cohort.gradebook import Mark
 from labs.cohort.late import IN_TIME, UNKNOWN, Lateness, LatePolicy, duration, moment
+from labs.cohort.summary import say
 from labs.errors import LabsError
-from labs.results import CheckResult, Finding, LabResult, State
+from labs.results import CheckResult, Finding, Isolation, LabResult, State
 
 CHECKS = (
     CheckResult("starts", "starts", 2, State.PASSED, seconds=0.5),
@@ -87,6 +94,77 @@ def test_exports(tmp_path: Path) -> None:
     assert unreadable["output"] == "ravi.zip: cannot be unpacked."
 
 
+def test_what_is_not_graded_is_no_0(tmp_path: Path) -> None:
+    left_out = Mark("kabir", "Kabir", "a_lab", 10, None, left_out=True)
+    gradebook.write(tmp_path, [ASHA, left_out])
+    book = {row["learner"]: row for row in read(tmp_path / "gradebook.csv")}
+    assert (book["kabir"]["a_lab"], book["kabir"]["total"], book["kabir"]["possible"]) == ("", "", "0")
+    labs = {row["learner"]: row for row in read(tmp_path / "labs.csv")}
+    assert (labs["kabir"]["state"], labs["kabir"]["earned"]) == ("not graded", "")
+    assert "Not graded yet." in reports.markdown(left_out, hidden=False)
+    assert pd.read_parquet(tmp_path / "gradebook.parquet")["a_lab"].isna().tolist() == [False, True]
+
+
+def result_of(*checks: CheckResult) -> Mark:
+    return replace(ASHA, result=LabResult("a_lab", 7, checks))
+
+
+def test_a_check_that_broke_is_explained_to_the_instructor(tmp_path: Path) -> None:
+    because, traceback = (
+        "the lab's checks could not be read",
+        "Traceback:\nSyntaxError: '(' was never closed\n",
+    )
+    check = CheckResult(
+        "checks", "private", 5, State.OUR_FAULT, because=because, traceback=traceback, hidden=True
+    )
+    mark = result_of(check)
+    gradebook.write(tmp_path, [mark])
+    error = read(tmp_path / "labs.csv")[0]["error"]
+    assert error == f"`checks` broke: {because} (SyntaxError: '(' was never closed)"
+    said = reports.markdown(mark, hidden=True)
+    assert "Your instructor is told" in said and "labs check" not in said and "SyntaxError" not in said
+
+
+def test_a_report_sends_nobody_to_our_answer() -> None:
+    said = reports.markdown(result_of(CHECKS[0]), hidden=False)
+    assert "Passed." in said and "labs solution" not in said
+
+
+def test_the_rung_is_empty_where_nothing_ran(tmp_path: Path) -> None:
+    ran = replace(RESULT, isolation=Isolation("open", {"limits": "held"}))
+    gradebook.write(tmp_path, [ASHA, replace(ASHA, learner="ravi", result=ran)])
+    assert [row["isolation"] for row in read(tmp_path / "labs.csv")] == ["", "open"]
+
+
+def said(marks: list[Mark], due: bool = True, **about: Any) -> tuple[int, str]:
+    """The exit status and what the screen says when a cohort is graded."""
+    text = io.StringIO()
+    desk: Any = SimpleNamespace(out=Console(file=text, width=200))
+    graded = Graded(tuple(marks), 3, 0, **{"broken": frozenset(), "news": (), "written": (), **about})
+    return say(desk, Path("grades"), graded, due), text.getvalue()
+
+
+def test_the_screen_counts_what_needs_a_look() -> None:
+    unread = [replace(RAVI, lab=lab) for lab in ("a_lab", "another", "third")]
+    nothing = Mark("kabir", "", "a_lab", 10, None)
+    left_out = Mark("zoya", "", "a_lab", 10, None, left_out=True)
+    flaky = replace(ASHA, flaky=("starts",), late=UNKNOWN)
+    status, text = said([*unread, nothing, left_out, flaky], news=("1 learners are gone",))
+    assert status == 3 and text.count("ravi.zip: cannot be unpacked.") == 1, "once, and not for each lab"
+    for words in (
+        "1 not handed in",
+        "1 not graded",
+        "asha/a_lab",
+        "1 with no known time",
+        "1 learners are gone",
+    ):
+        assert f"! {words}" in text or words in text
+    assert "no known time" not in said([flaky], due=False)[1]
+    assert said([ASHA])[0] == 0
+    status, text = said(unread, broken=frozenset({("ravi", "a_lab")}))
+    assert status == 4 and "the same command grades them again" in text
+
+
 DUE = moment("2026-11-30T23:59+05:30")
 
 
@@ -109,9 +187,11 @@ def test_what_being_late_costs() -> None:
 
 def test_times_need_a_zone() -> None:
     assert moment("2026-11-30T18:29:00Z") == DUE
-    for wrong in ("tomorrow", "2026-11-30T23:59"):
-        with pytest.raises(LabsError):
+    for wrong in ("tomorrow", "2026-11-30T23:59", "2026-11-30", "2026-11-30 23:59:00"):
+        with pytest.raises(LabsError) as refused:
             moment(wrong)
+        example = re.search(r"2026-\S+\+05:30", refused.value.next_step.replace(" 23", "T23"))
+        assert example and moment(example[0]), "what is told to be written is understood"
     assert duration("90m") == timedelta(minutes=90)
     with pytest.raises(LabsError):
         duration("soon")

@@ -101,6 +101,17 @@ def test_marks_that_are_not_pairs_are_refused(small: Path, tmp_path: Path, text:
         release(catalog.load(small), tmp_path / "out")
 
 
+def test_marks_in_the_course_are_not_to_be_committed(small: Path, tmp_path: Path) -> None:
+    (small / "out" / "week1").mkdir(parents=True)
+    (small / "out" / "week1" / "results.sqlite").write_text("marks")
+    with pytest.raises(LabsError, match="out/week1: marks that `labs grade` wrote") as refused:
+        release(catalog.load(small), tmp_path / "out")
+    assert "never be committed" in refused.value.next_step
+    assert "/grades/" in (ROOT / ".gitignore").read_text().splitlines(), (
+        "the usual folder is no change of the course"
+    )
+
+
 def test_a_release_is_a_commit_and_overwrites_nothing(small: Path, tmp_path: Path) -> None:
     (small / "new.txt").write_text("not committed\n")
     with pytest.raises(LabsError, match=r"Not committed: new\.txt"):

@@ -127,7 +127,7 @@ def by_check(marks: Iterable[Mark]) -> list[dict[str, Any]]:
 
 
 def totals(marks: Sequence[Mark]) -> list[dict[str, Any]]:
-    """Rows of `gradebook`: one for each learner, a column for each lab, sums at the end."""
+    """Rows of `gradebook`: one for each learner, a column for each lab, sums of what was graded at the end."""
     labs = list(dict.fromkeys(mark.lab for mark in marks))
     rows: dict[str, dict[str, Any]] = {}
     for mark in marks:
@@ -138,6 +138,8 @@ def totals(marks: Sequence[Mark]) -> list[dict[str, Any]]:
         row["possible"] = row.get("possible", 0) + sums[1]
         for criterion, points in mark.person.items():
             row[f"{mark.lab}_person_{criterion}"] = points
+    for row in rows.values():
+        row["total"] = row["total"] if row["possible"] else None
     ordered = ("learner", "name", *labs, "total", "possible")
     return [
         {key: row[key] for key in (*ordered, *sorted(set(row) - set(ordered))) if key in row}
