@@ -100,7 +100,7 @@ def grade(
 
     Stopped or killed at any time, the same command goes on and ends with the same gradebook.
 
-    Exit status: 0 all graded, 2 bad input, 3 something could not be read, 4 our fault.
+    Exit status: 0 all graded, 2 bad input, 3 work that could not be read or is gone, 4 our fault.
 
     \b
     Examples:

@@ -330,6 +330,11 @@ def test_everything_is_private(instructor: Instructor, tmp_path: Path) -> None:
     instructor.grade()
     (tmp_path / "grades").chmod(0o755)  # as it was left by an earlier version
     instructor.grade()
+    (tmp_path / "cohort").chmod(0o755)
+    instructor.grade(source=tmp_path / "cohort" / "asha", out=tmp_path / "cohort")
+    assert (tmp_path / "cohort").stat().st_mode & 0o777 == 0o755, (
+        "a folder with other things in it is not ours"
+    )
     made = [path for path in (tmp_path / "grades").rglob("*") if "unpacked" not in path.parent.parts]
     assert {path.stat().st_mode & 0o777 for path in made if path.is_file()} == {0o600}
     assert {path.stat().st_mode & 0o777 for path in [*made, tmp_path / "grades"] if path.is_dir()} == {0o700}

@@ -26,6 +26,7 @@ RUNS = 200  # flow runs that wait or run at a time
 ATTEMPTS = 4
 REFUSALS = 10  # of workers, one after the other, with no result in between
 SILENCE_SECONDS = float(os.environ.get("LABS_SILENCE_SECONDS", "60"))
+TO_BEGIN = 5  # times that long for a worker that has taken a flow run to begin it: a container takes its time
 LOOK_SECONDS = 1.0
 
 
@@ -37,7 +38,8 @@ class Pool(Protocol):
     def states(self, runs: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
         """By flow run, a word, and what went wrong with one that has ended, if anything.
 
-        `waiting`: no worker has taken it yet. `running`: one has. `ended`. `refused`: its machine must not grade this.
+        `waiting`: no worker has taken it yet. `starting`: one has, and has not begun. `running`. `ended`. `refused`:
+        its machine must not grade this.
         """
         ...
 
@@ -108,7 +110,8 @@ class Farm:
             beats, asked.jobs = self._take_and_count(asked.jobs)
             if beats != asked.beats or len(asked.jobs) < count or word == "waiting":
                 asked.beats, asked.heard = beats, time.monotonic()
-            silent = time.monotonic() - asked.heard > SILENCE_SECONDS
+            patience = SILENCE_SECONDS * (TO_BEGIN if word == "starting" else 1)
+            silent = time.monotonic() - asked.heard > patience
             if not asked.jobs:
                 del self.asked[run]
             elif word == "refused":
@@ -118,7 +121,7 @@ class Farm:
             elif word == "ended" or silent:
                 del self.asked[run]
                 if word != "ended":
-                    trouble = f"nothing was heard of it for {SILENCE_SECONDS:g} s"
+                    trouble = f"nothing was heard of it for {patience:g} s"
                     self.pool.cancel(run)
                 self.say(f"A worker left {len(asked.jobs)} gradings undone ({trouble})")
                 self._start(self._give_up(asked.jobs))
@@ -224,9 +227,10 @@ class PrefectPool:
 
 
 def _word(state: Any) -> str:
-    """`pending` is with a worker, which may have died before it could say that it runs."""
     if state is None or state.is_scheduled():
         return "waiting"
+    if state.is_pending():
+        return "starting"
     if state.name == REFUSED:
         return "refused"
     return "ended" if state.is_final() else "running"

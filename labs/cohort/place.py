@@ -15,6 +15,10 @@ from labs.errors import LabsError
 
 STORE = "results.sqlite"
 LOCK = ".lock"
+OURS = (
+    STORE, LOCK, "gradebook.", "labs.", "checks.", "cohort.html", "marks-by-a-person.csv", "learners", "exports",
+    "unpacked", "clones",
+)  # fmt: skip
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ELSEWHERE = "Give another folder with --out."
 
@@ -28,10 +32,9 @@ def held(out: Path) -> Iterator[None]:
             done meanwhile.
     """
     try:
-        made = not out.exists()
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if made or (out / STORE).exists():  # somebody else's folder keeps its mode; what we put in is private
-            out.chmod(0o700)
+        if all(one.name.startswith(OURS) for one in out.iterdir()):
+            out.chmod(0o700)  # what holds other things as well keeps its mode; what we put in is private
         handle = os.open(out / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _lock(handle, out)

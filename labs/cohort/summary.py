@@ -14,14 +14,14 @@ UNREAD, OUR_FAULT = 3, 4
 
 
 def say(desk: Desk, out: Path, graded: Graded, due: bool) -> int:
-    """Print it. Returns the exit status: 4 if something of ours broke, 3 if something could not be read, else 0.
+    """Print it. Returns the exit status: 4 if something of ours broke, 3 if work could not be read or is gone, else 0.
 
     `due`: whether lateness was asked for.
     """
     learners = len({mark.learner for mark in graded.marks})
     desk.out.print(f"{learners} learners: {graded.done} gradings done now, {graded.kept} kept from before.")
-    unread = {mark.learner: mark.error for mark in graded.marks if mark.error}
-    for learner, error in list(unread.items())[:NAMED]:
+    unread = list(dict.fromkeys((mark.learner, mark.error) for mark in graded.marks if mark.error))
+    for learner, error in unread[:NAMED]:
         desk.out.print(f"✗ {learner}: {error}", soft_wrap=True)
     if len(unread) > NAMED:
         desk.out.print(f"✗ … and {len(unread) - NAMED} more; labs.csv names them")
