@@ -107,6 +107,11 @@ class Pretended:
         if act == "is taken":
             self.words[run] = "starting"
             return  # by a worker that died before anything ran
+        if act == "starts slowly":
+            self.words[run] = "starting"
+            time.sleep(3 * farms.SILENCE_SECONDS)
+            self.words[run] = "running"
+            time.sleep(farms.SILENCE_SECONDS / 2)
         for number, name in enumerate(names):
             if act == "fails" or (act == "dies" and number):
                 break
@@ -136,6 +141,7 @@ class Pretended:
         (["comes late", "works"], 3, []),
         (["dies", "works"], 4, ["7 gradings undone (a reason)"]),
         (["hangs", "works"], 4, ["7 gradings undone (nothing was heard"]),
+        (["starts slowly"], 3, []),
         (["is taken", "works"], 4, ["8 gradings undone (nothing was heard"]),
         (["fails", "fails", "works"], 5, ["8 gradings undone", "8 gradings undone"]),
         ([*["refuses"] * 6, "works"], 9, ["refuses to grade (a reason)"]),

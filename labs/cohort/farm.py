@@ -52,6 +52,7 @@ class Asked:
 
     jobs: list[Job]
     heard: float
+    word: str = "waiting"
     beats: int = -1
 
 
@@ -108,8 +109,10 @@ class Farm:
             word, trouble = states.get(run, ("ended", "Prefect knows nothing of it"))
             count = len(asked.jobs)
             beats, asked.jobs = self._take_and_count(asked.jobs)
-            if beats != asked.beats or len(asked.jobs) < count or word == "waiting":
-                asked.beats, asked.heard = beats, time.monotonic()
+            moved = (word, beats) != (asked.word, asked.beats) or len(asked.jobs) < count
+            asked.word, asked.beats = word, beats
+            if moved or word == "waiting":
+                asked.heard = time.monotonic()
             patience = SILENCE_SECONDS * (TO_BEGIN if word == "starting" else 1)
             silent = time.monotonic() - asked.heard > patience
             if not asked.jobs:
