@@ -121,6 +121,10 @@ def test_a_check_that_broke_is_explained_to_the_instructor(tmp_path: Path) -> No
     gradebook.write(tmp_path, [mark])
     error = read(tmp_path / "labs.csv")[0]["error"]
     assert error == f"`checks` broke: {because} (SyntaxError: '(' was never closed)"
+    by_pytest = "E       SECRET = (1,\nE   SyntaxError: '(' was never closed\n==== ERRORS\n1 error in 0.66s\n"
+    assert result_of(replace(check, traceback=by_pytest)).trouble == error
+    reports.write(tmp_path, [result_of(replace(check, traceback=by_pytest, hidden=False))], hidden=True)
+    assert not [path for path in (tmp_path / "asha").iterdir() if "SECRET" in path.read_text()]
     said = reports.markdown(mark, hidden=True)
     assert "Your instructor is told" in said and "labs check" not in said and "SyntaxError" not in said
 

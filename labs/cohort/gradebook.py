@@ -69,7 +69,11 @@ class Mark:
         if self.error or not broken:
             return self.error
         why = broken[0].because or "no reason was given"
-        last = broken[0].traceback.strip().rpartition("\n")[2].strip()
+        lines = [line for line in broken[0].traceback.splitlines() if line.strip()]
+        errors = [
+            line[1:] for line in lines if line.startswith("E ")
+        ] or lines  # what pytest marks, if it speaks
+        last = errors[-1].strip() if errors else ""
         return f"`{broken[0].name}` broke: {why}" + (f" ({last})" if last and last not in why else "")
 
     @property
