@@ -57,6 +57,15 @@ def grade(
     late_days: Annotated[
         int | None, typer.Option(metavar="N", help="After so many days nothing is left.", show_default=False)
     ] = None,
+    zone: Annotated[
+        str,
+        typer.Option(
+            "--time-zone",
+            metavar="ZONE",
+            help="Asia/Kolkata: of times without an offset; else UTC.",
+            show_default=False,
+        ),
+    ] = "",
     rubric: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="rubric.md: criteria that a person marks.", show_default=False),
@@ -110,7 +119,7 @@ def grade(
       labs grade submissions/ --again A_LAB      # after a check was mended
     """
     from labs.cohort.desk import Order, grade_cohort, read_seeds
-    from labs.cohort.late import LatePolicy, duration, moment
+    from labs.cohort.late import LatePolicy, duration, moment, time_zone
     from labs.cohort.screen import screen
     from labs.cohort.summary import say
 
@@ -122,6 +131,7 @@ def grade(
         )
     if (late_percent or late_days is not None) and not due:
         raise LabsError("Nothing can be late without --due.", "Add it: --due 2026-11-30T23:59+05:30")
+    here = time_zone(zone) if zone else None
     with sit_down() as desk:
         chosen = desk.catalog.select(tuple(lab)) if lab else desk.catalog.labs
         order = Order(
@@ -134,8 +144,9 @@ def grade(
             seeds=read_seeds(seed_file, desk.catalog.labs) if seed_file else {},
             hidden=hidden,
             least=isolation,
-            policy=LatePolicy(moment(due), late_percent, duration(grace), late_days) if due else None,
-            since=moment(since) if since else None,
+            zone=here,
+            policy=LatePolicy(moment(due, here), late_percent, duration(grace), late_days) if due else None,
+            since=moment(since, here) if since else None,
             again=tuple(again or ()),
             rubric=rubric,
             pool=pool,

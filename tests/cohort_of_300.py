@@ -136,10 +136,14 @@ def hand_in(folder: Path, lab: Lab, count: int, seed: int) -> dict[str, Kind]:
             work = Path(scratch) / lab.slug
             kind.make(work)
             expected[rng.choice(dress)(folder, number, work)] = kind
-    for number in range(count // 100):  # an archive that is cut short
+    for number in range(count // 100):  # an archive that is cut short, and work that is somebody else's
         name = f"cut-{number}"
         (folder / f"{name}.zip").write_bytes(zipped(lab.solution)[:-500])
         expected[name] = Kind("cut short", 0, "unreadable", lambda _: None)
+        name = f"link-{number}"
+        (folder / name).mkdir()
+        (folder / name / lab.slug).symlink_to(lab.solution)
+        expected[name] = Kind("a link to the answers", 0, "not handed in", lambda _: None)
     return expected
 
 

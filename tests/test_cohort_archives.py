@@ -83,6 +83,24 @@ def test_names_that_lead_elsewhere_are_left_out(pack: Callable[..., Path], name:
     assert len(done.notes) == 1
 
 
+def test_a_zip_of_windows(tmp_path: Path) -> None:
+    """Backslashes, and folders with entries of their own: empty files they are not."""
+    entries = [
+        ("work\\", b""),
+        ("work\\lab\\", b""),
+        ("work\\lab\\app.py", b"x = 1\n"),
+        ("work\\empty.py", b""),
+    ]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        for name, data in [*entries, ("docs", b"")]:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0x10 if name.endswith("\\") or name == "docs" else 0x20
+            packed.writestr(info, data)
+    done = unpack(tmp_path / "a.zip", tmp_path / "out")
+    assert files(tmp_path / "out") == {"work/lab/app.py": b"x = 1\n", "work/empty.py": b""}
+    assert done.notes == []
+
+
 def test_links_devices_and_fifos_are_left_out(tmp_path: Path) -> None:
     def be(kind: bytes) -> Callable[[tarfile.TarInfo], None]:
         def change(info: tarfile.TarInfo) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -184,10 +186,54 @@ def test_clones_are_made_from_a_list_and_one_that_fails_is_a_note(course: Path, 
     assert labs(course, "grade", "cohort.CSV", "--isolation", "open", *due).returncode == 3
     book = {row["learner"]: row for row in rows(tmp_path / "grades" / "labs.csv")}
     assert book["asha"]["earned"] == "0", "what was pushed later is graded"
+    (made / "sums.py").write_text(GOOD)
+    subprocess.run([*git, "commit", "-qam", "three"], check=True)
+    assert labs(course, "grade", "cohort.csv", "--isolation", "open", *due).returncode == 0
     made.rename(tmp_path / "gone")
-    gone = labs(course, "grade", "cohort.CSV", "--isolation", "open", *due)
-    assert "asha: cannot be cloned" in gone.stdout
-    assert (tmp_path / "grades" / "clones" / "asha" / "sums.py").read_text() == WRONG, "the old clone is kept"
+    for clone_is_there in (True, False):
+        gone = labs(course, "grade", "cohort.csv", "--isolation", "open", *due)
+        book = {row["learner"]: row for row in rows(tmp_path / "grades" / "labs.csv")}
+        assert (book["asha"]["earned"], book["asha"]["after_lateness"]) == ("4", "3.2"), "nothing is lost"
+        if clone_is_there:
+            assert "could not be refreshed, so the clones from before count: asha" in gone.stdout
+            assert "could not be refreshed" in book["asha"]["notes"]
+            shutil.rmtree(tmp_path / "grades" / "clones" / "asha")
+        else:
+            assert "so the marks from before stay: asha" in gone.stdout
+            assert "cannot be cloned" in book["asha"]["error"]
+
+
+def test_a_clone_that_is_a_link_earns_nothing(course: Path, tmp_path: Path) -> None:
+    """`work -> ../../../work` leads from a clone to the instructor's own answers."""
+    make_work(tmp_path / "work" / "sums")
+    evil = tmp_path / "repo"
+    evil.mkdir()
+    (evil / "work").symlink_to("../../../work")
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-C", str(evil)]
+    for step in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *step], check=True, capture_output=True)
+    (tmp_path / "cohort.csv").write_text(f"learner,url\nbob,file://{evil}\n")
+    assert labs(course, "grade", "cohort.csv", "--isolation", "open").returncode == 0
+    link = tmp_path / "grades" / "clones" / "bob" / "work"
+    assert (link / "sums" / "sums.py").is_file(), "or the test would show nothing"
+    [bob] = rows(tmp_path / "grades" / "labs.csv")
+    assert (bob["earned"], bob["state"]) == ("0", "not handed in")
+    assert "`work` is a link" in bob["notes"]
+
+
+def test_times_of_an_export_are_read_in_the_instructors_zone(course: Path, tmp_path: Path) -> None:
+    """Handed in at 23:30 in Kolkata: in time there, and late if that was UTC."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "Lab 1_asha_attempt_2026-11-30-23-30-00_work.zip", "w") as packed:
+        packed.writestr("sums.py", GOOD)
+    words = ("grade", "in", "--isolation", "open", "--due", "2026-11-30T23:59+05:30", "--late-percent", "10")
+    ended = labs(course, *words)
+    assert "came without an offset: 1, read as UTC; --time-zone" in ended.stdout
+    assert rows(tmp_path / "grades" / "labs.csv")[0]["late_days"] == "1"
+    ended = labs(course, *words, "--time-zone", "Asia/Kolkata")
+    assert "read as Asia/Kolkata" in ended.stdout
+    assert rows(tmp_path / "grades" / "labs.csv")[0]["late_days"] == "0"
 
 
 def test_a_time_that_is_none_is_named_with_its_line(course: Path, tmp_path: Path) -> None:
@@ -238,6 +284,8 @@ def test_marks_of_a_person_stand_in_columns_of_their_own(course: Path, tmp_path:
         (("--seed-file", "none.toml"), "none.toml"),
         (("--late-percent", "10"), "--due"),
         (("--due", "tomorrow"), "tomorrow"),
+        (("--due", "2026-11-30T23:59Z", "--late-percent", "150"), "--late-percent 150"),
+        (("--time-zone", "Mars/Phobos"), "Mars/Phobos"),
         (("--isolation", "some"), "--isolation some"),
         (("--hidden", "nowhere"), "nowhere"),
     ],

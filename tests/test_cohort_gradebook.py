@@ -16,10 +16,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from labs.cohort import exports, gradebook, reports
+from labs.cohort import arrivals, exports, gradebook, page, reports
+from labs.cohort.clones import STALE
 from labs.cohort.desk import Graded
 from labs.cohort.gradebook import Mark
-from labs.cohort.late import IN_TIME, UNKNOWN, Lateness, LatePolicy, duration, moment
+from labs.cohort.late import IN_TIME, UNKNOWN, Lateness, LatePolicy, duration, moment, time_zone
+from labs.cohort.submissions import Submission
 from labs.cohort.summary import say
 from labs.errors import LabsError
 from labs.results import CheckResult, Finding, Isolation, LabResult, State
@@ -89,7 +91,6 @@ def test_exports(tmp_path: Path) -> None:
         "fail",
         ["pass", "fail", "fail"],
     )
-    assert [row["Grade"] for row in read(tmp_path / "lms" / "a_lab.csv")] == ["2.0", "0.0"]
     unreadable = json.loads((tmp_path / "gradescope" / "ravi" / "a_lab" / "results.json").read_text())
     assert unreadable["output"] == "ravi.zip: cannot be unpacked."
 
@@ -169,6 +170,60 @@ def test_the_screen_counts_what_needs_a_look() -> None:
     assert status == 4 and "the same command grades them again" in text
 
 
+PIA = Mark(
+    "Pia-P-4800",
+    "Pia P",
+    "a_lab",
+    10,
+    RESULT,
+    graded_at="2026-11-08T06:30:00+00:00",
+    system="moodle",
+    number="4800",
+)
+HUGO = Mark("hugox-1100", "hugox", "a_lab", 10, None, system="canvas", number="1100")
+
+
+def test_the_worksheet_of_moodle(tmp_path: Path) -> None:
+    exports.write(tmp_path, [PIA, replace(PIA, number="4801", result=None, error="cut short"), HUGO, ASHA])
+    text = (tmp_path / "moodle" / "a_lab.csv").read_text()
+    assert text.splitlines() == [
+        "Identifier,Full name,Grade,Last modified (grade)",
+        "Participant 4800,Pia P,2.0,2026-11-08T06:30:00+00:00",
+        "Participant 4801,Pia P,,2026-11-08T06:30:00+00:00",
+    ]
+
+
+def test_the_gradebook_of_canvas(tmp_path: Path) -> None:
+    """No points in the heading: Canvas reads a number in brackets as an assignment's id."""
+    exports.write(tmp_path, [HUGO, ASHA, RAVI, PIA])
+    assert (tmp_path / "canvas" / "a_lab.csv").read_text().splitlines() == [
+        "Student,ID,SIS User ID,SIS Login ID,Section,a_lab",
+        "hugox,1100,,,,0.0",
+        "Asha Rao,,,asha,,2.0",
+        "'=cmd|' /C calc'!A0,,,ravi,,",
+    ]
+
+
+def test_an_export_that_nobody_is_in_any_more_goes(tmp_path: Path) -> None:
+    exports.write(tmp_path, [PIA])
+    assert not (tmp_path / "canvas" / "a_lab.csv").exists()
+    exports.write(tmp_path, [HUGO])
+    assert not (tmp_path / "moodle" / "a_lab.csv").exists() and (tmp_path / "canvas" / "a_lab.csv").exists()
+
+
+def test_notes_reach_the_table_the_report_and_the_page(tmp_path: Path) -> None:
+    marks = [replace(one, notes=("`<b>` is a link: left out.", "`\x1b[1m`")) for one in (ASHA, HUGO)]
+    gradebook.write(tmp_path, marks)
+    assert [row["notes"][:26] for row in read(tmp_path / "labs.csv")] == ["`<b>` is a link: left out."] * 2
+    written = reports.write(tmp_path / "learners", marks, hidden=False)
+    texts = [path.read_text() for path in written] + [page.cohort("in", marks, [], "now")]
+    assert len(texts) == 6 and all("is a link: left out." in text for text in texts)
+    assert not any("\x1b" in text for text in texts)
+    before = replace(ASHA, error="work.zip: cannot be unpacked (cut short).")
+    text = reports.markdown(before, hidden=False)
+    assert "2 of 10 points; work.zip: cannot be unpacked" in text
+
+
 DUE = moment("2026-11-30T23:59+05:30")
 
 
@@ -187,6 +242,63 @@ def test_what_being_late_costs() -> None:
     assert policy.judge(None) == UNKNOWN
     assert policy.judge(None, marked_late=True) == Lateness(1, 10)
     assert Lateness(2, 20).of(7) == 5.6
+
+
+def test_marked_late_without_a_time_is_one_begun_day_and_a_time_alone_decides() -> None:
+    policy = LatePolicy(DUE, per_day=10, grace=duration("1h"))
+    assert policy.judge(None, marked_late=True) == Lateness(1, 10)
+    assert policy.judge(DUE + timedelta(minutes=30), marked_late=True) == IN_TIME, "within the grace"
+    assert policy.judge(DUE + timedelta(hours=30), marked_late=True) == Lateness(2, 20)
+
+
+def test_the_screen_says_what_the_marks_of_a_cohort_hang_on() -> None:
+    came = [
+        Submission("asha", Path("a")),
+        Submission("chen", Path("c"), late=True),
+        Submission("dina", Path("d"), at=DUE, no_offset=True),
+        Submission("emil", Path("e"), notes=(f"{STALE}: no route to host",)),
+    ]
+    policy = LatePolicy(DUE, per_day=10)
+    marks = [replace(ASHA, learner=one.learner, late=policy.judge(one.at, one.late)) for one in came]
+    marks.append(replace(ASHA, learner="hugo", error="cut short"))
+    assert arrivals.said(came, marks, policy, None) == (
+        "Times that came without an offset: 1, read as UTC; --time-zone says otherwise.",
+        "Marked late without a time: chen. One begun day is counted; --grace cannot be applied.",
+        "Repositories that could not be refreshed, so the clones from before count: emil.",
+        "Not readable this time, so the marks from before stay: hugo.",
+    )
+    assert arrivals.said(came[:1], [ASHA], None, None) == ()
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({"per_day": -10.0}, "--late-percent -10"),
+        ({"per_day": 150.0}, "--late-percent 150"),
+        ({"per_day": float("nan")}, "--late-percent nan"),
+        ({"most_days": -1}, "--late-days -1"),
+    ],
+)
+def test_a_policy_that_is_none_is_refused(policy: dict[str, Any], words: str) -> None:
+    with pytest.raises(LabsError, match=words):
+        LatePolicy(DUE, **policy)
+
+
+def test_times_without_an_offset_are_of_the_zone_that_was_given() -> None:
+    assert moment("2026-11-30T23:59", time_zone("Asia/Kolkata")) == DUE
+    assert moment("2026-11-30T18:29Z", time_zone("Asia/Kolkata")) == DUE, "an offset of its own counts"
+    with pytest.raises(LabsError, match="Mars/Phobos"):
+        time_zone("Mars/Phobos")
+
+
+def test_the_example_in_a_refusal_works() -> None:
+    for wrong in ("2026-11-30", "2026-11-30T23:59", "soon"):
+        with pytest.raises(LabsError) as refused:
+            moment(wrong)
+        example = refused.value.next_step.removeprefix("Write it as ").split(",")[0].rstrip(".")
+        assert moment(example) == DUE
+    with pytest.raises(LabsError, match="too long"):
+        duration("99999999999d")
 
 
 def test_times_need_a_zone() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from labs.cohort.similar import K_GRAM, WINDOW, pairs, tokens, winnow
+from labs.cohort.similar import K_GRAM, WINDOW, alike, tokens, winnow
 
 BEGINNINGS = [
     "total = ",
@@ -51,7 +51,7 @@ def cohort(tmp_path: Path, **works: str) -> dict[str, Path]:
     folders = {}
     for learner, text in works.items():
         folders[learner] = tmp_path / learner
-        folders[learner].mkdir()
+        folders[learner].mkdir(parents=True)
         (folders[learner] / "app.py").write_text(text)
     return folders
 
@@ -59,8 +59,8 @@ def cohort(tmp_path: Path, **works: str) -> dict[str, Path]:
 def test_a_renamed_copy_is_found_and_strangers_are_not(tmp_path: Path) -> None:
     own = {f"learner{n}": program(n) for n in range(12)}
     works = cohort(tmp_path, **own, copy=renamed(program(3)))
-    [pair] = pairs("a_lab", works)
-    assert {pair.one, pair.other} == {"copy", "learner3"}
+    [pair] = alike("a_lab", works)
+    assert set(pair.learners) == {"copy", "learner3"}
     assert pair.share > 0.9
     assert pair.files == (("app.py", "app.py"),)
 
@@ -68,21 +68,47 @@ def test_a_renamed_copy_is_found_and_strangers_are_not(tmp_path: Path) -> None:
 def test_half_a_copy_is_found(tmp_path: Path) -> None:
     own = {f"learner{n}": program(n) for n in range(12)}
     half = program(3).splitlines()[:40] + program(99).splitlines()[:25]
-    found = pairs("a_lab", cohort(tmp_path, **own, half="\n".join(half)), least_share=0.3)
-    assert [{pair.one, pair.other} for pair in found] == [{"half", "learner3"}]
+    found = alike("a_lab", cohort(tmp_path, **own, half="\n".join(half)), least_share=0.3)
+    assert [set(pair.learners) for pair in found] == [{"half", "learner3"}]
 
 
 def test_what_the_starter_gives_does_not_count(tmp_path: Path) -> None:
     given = program(1000)
     starter = cohort(tmp_path / "s", starter=given) if (tmp_path / "s").mkdir() is None else {}
     works = cohort(tmp_path, **{f"learner{n}": given + program(n) for n in range(6)})
-    assert pairs("a_lab", works, given=starter.values()) == []
+    assert alike("a_lab", works, given=starter.values()) == []
 
 
 def test_what_nearly_all_share_does_not_count(tmp_path: Path) -> None:
     idiom = program(2000, lines=30)
     works = cohort(tmp_path, **{f"learner{n}": idiom + program(n, lines=20) for n in range(12)})
-    assert pairs("a_lab", works) == []
+    assert alike("a_lab", works) == []
+
+
+def test_copies_are_named_however_many_there_are(tmp_path: Path) -> None:
+    """Two copies or eight of twelve: one row names them all. Copies in which a little was changed are named, too."""
+    own = {f"learner{n}": program(n) for n in range(4)}
+    copies = {f"copy{n}": renamed(program(3)) for n in range(7)}
+    [group] = alike("a_lab", cohort(tmp_path / "same", **own, **copies))
+    assert set(group.learners) == {*copies, "learner3"} and group.share == 1.0
+    changed = {f"copy{n}": program(3) + program(100 + n, lines=4) for n in range(7)}
+    found = alike("a_lab", cohort(tmp_path / "near", **own, **changed))
+    assert {name for one in found for name in one.learners} == {*changed, "learner3"}
+    short = {f"learner{n}": f"def add(a, b):\n    return sum([a, b, {n % 2}]) - {n % 2}\n" for n in range(5)}
+    found = alike("a_lab", cohort(tmp_path / "short", **short))
+    assert [one.learners for one in found] == [("learner0", "learner2", "learner4"), ("learner1", "learner3")]
+
+
+def test_the_same_as_the_starter_or_the_solution_is_no_copy(tmp_path: Path) -> None:
+    works = cohort(tmp_path / "in", **{f"learner{n}": program(7) for n in range(5)})
+    solution = cohort(tmp_path / "course", solution=program(7))
+    assert len(alike("a_lab", works)) == 1
+    assert alike("a_lab", works, given=solution.values()) == []
+
+
+def test_a_group_that_handed_in_together_is_no_pair(tmp_path: Path) -> None:
+    folder = cohort(tmp_path, one=program(1))["one"]
+    assert alike("a_lab", {"asha": folder, "ravi": folder}) == []
 
 
 def test_a_match_of_k_plus_window_tokens_is_always_found() -> None:

@@ -78,6 +78,15 @@ def test_staging_copies_plain_files_and_says_what_it_left_out(tmp_path: Path) ->
     assert any("nested too deeply" in note for note in notes)
 
 
+def test_a_folder_that_is_a_link_is_not_staged(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "app.py").write_text("x")
+    (tmp_path / "mine").symlink_to("theirs")
+    notes = collect.stage(tmp_path / "mine", tmp_path / "target")
+    assert notes == ["your folder is a link; links are not followed."]
+    assert list((tmp_path / "target").iterdir()) == []
+
+
 @pytest.fixture
 def unreadable() -> Iterator[Path]:
     """A folder in which nothing may be read by the user that the test becomes, root or not."""

@@ -13,7 +13,7 @@ import os
 import tarfile
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ SHOWN_NOTES = 20
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one archive, unpacked."""
+    """Of one archive, unpacked. The defaults are those of one learner."""
 
     files: int = 20_000
     bytes: int = 512 * 2**20
@@ -38,19 +38,27 @@ class Limits:
     depth: int = 32
 
 
+# Of the archive that holds everybody: in it, a learner's own archive is one file.
+EXPORT = Limits(files=1_000_000, bytes=32 * 2**30, file_bytes=512 * 2**20)
+
+
 @dataclass
 class Unpacked:
-    """What came of an archive. `notes` are in the instructor's words: what was left out, and why."""
+    """What came of an archive. `left_out`: names as they stand in it, and why."""
 
     files: int = 0
     bytes: int = 0
-    notes: list[str] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
 
-    def leave_out(self, name: str, why: str) -> None:
-        if len(self.notes) < SHOWN_NOTES:
-            self.notes.append(f"`{printable(name)}` {why}: left out.")
-        elif len(self.notes) == SHOWN_NOTES:
-            self.notes.append("… and more.")
+    @property
+    def notes(self) -> list[str]:
+        return in_words(self.left_out)
+
+
+def in_words(left_out: Sequence[tuple[str, str]]) -> list[str]:
+    """What was left out, in sentences; not more than a person reads."""
+    notes = [f"`{printable(name)}` {why}: left out." for name, why in left_out[:SHOWN_NOTES]]
+    return [*notes, "… and more."] if len(left_out) > SHOWN_NOTES else notes
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,13 @@ class Entry:
 
 
 def is_archive(path: Path) -> bool:
-    return path.name.lower().endswith(ENDINGS) and path.is_file()
+    """By its name. A link is none: it may lead to somebody else's."""
+    return path.name.lower().endswith(ENDINGS) and path.is_file() and not path.is_symlink()
+
+
+def without_ending(name: str) -> str:
+    ending = next((one for one in sorted(ENDINGS, key=len, reverse=True) if name.lower().endswith(one)), "")
+    return name[: len(name) - len(ending)] if ending else name
 
 
 def unpack(archive: Path, target: Path, limits: Limits | None = None) -> Unpacked:
@@ -80,6 +94,8 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> Unpacke
         for entry in _entries(archive):
             if entry.kind == "a folder":
                 continue
+            if done.files + len(done.left_out) >= limits.files:
+                raise _too_much(archive, f"more than {limits.files:,} files")
             path = _safe(entry, limits, done)
             if path is None:
                 continue
@@ -87,11 +103,9 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> Unpacke
             if key in seen:
                 same = seen[key] == path
                 why = "is there twice" if same else f"differs from `{printable(seen[key])}` only in case"
-                done.leave_out(path, f"{why}; the first counts")
+                done.left_out.append((path, f"{why}; the first counts"))
                 continue
             done.files += 1
-            if done.files > limits.files:
-                raise _too_much(archive, f"more than {limits.files:,} files")
             if _write(archive, entry, target, path, limits, done):
                 seen[key] = path
     except LabsError:
@@ -109,7 +123,7 @@ def _entries(archive: Path) -> Iterator[Entry]:
         with zipfile.ZipFile(archive) as packed:
             for info in packed.infolist():
                 mode = info.external_attr >> 16
-                kind = "a folder" if info.filename.endswith("/") else _zip_kind(mode)
+                kind = "a folder" if _is_zip_folder(info) else _zip_kind(mode)
                 yield Entry(info.filename, kind, bool(mode & 0o100), partial(packed.open, info))
         return
     with (
@@ -154,6 +168,11 @@ DECOMPRESS: dict[bytes, Callable[[Path], IO[bytes]]] = {
 }
 
 
+def _is_zip_folder(info: zipfile.ZipInfo) -> bool:
+    """Windows writes `work\\` where the format says `work/`, or says it in the attributes alone."""
+    return info.filename.endswith(("/", "\\")) or bool(info.external_attr & 0x10 and not info.file_size)
+
+
 def _zip_kind(mode: int) -> str:
     return "is a link" if mode & 0o170000 == 0o120000 else ""
 
@@ -183,7 +202,7 @@ def _safe(entry: Entry, limits: Limits, done: Unpacked) -> str | None:
     elif len(parts) > limits.depth:
         why = f"lies deeper than {limits.depth} folders"
     if why:
-        done.leave_out(entry.name, why)
+        done.left_out.append((entry.name, why))
         return None
     return "/".join(parts)
 
@@ -196,7 +215,7 @@ def _write(archive: Path, entry: Entry, target: Path, path: str, limits: Limits,
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch(exist_ok=False)
     except (FileExistsError, NotADirectoryError):
-        done.leave_out(path, "is a file here and a folder there")
+        done.left_out.append((path, "is a file here and a folder there"))
         return False
     if source is None:
         return True
@@ -212,7 +231,7 @@ def _write(archive: Path, entry: Entry, target: Path, path: str, limits: Limits,
         raise _too_much(archive, f"more than {limits.bytes // 2**20} MiB")
     if size > limits.file_bytes:
         place.unlink()
-        done.leave_out(path, f"is larger than {limits.file_bytes // 2**20} MiB")
+        done.left_out.append((path, f"is larger than {limits.file_bytes // 2**20} MiB"))
         return False
     if entry.executable:
         os.chmod(place, 0o755)
@@ -221,7 +240,8 @@ def _write(archive: Path, entry: Entry, target: Path, path: str, limits: Limits,
 
 def _too_much(archive: Path, what: str) -> LabsError:
     return LabsError(
-        f"{archive.name}: holds {what}; the rest was not unpacked.", "Ask for the work alone, without data."
+        f"{archive.name}: holds {what}; the rest was not unpacked.",
+        "Ask for the work alone, without data; of a whole export, unpack it yourself and give the folder.",
     )
 
 

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from labs.cohort.archives import printable
 from labs.cohort.gradebook import read_csv
 from labs.cohort.late import moment
-from labs.cohort.submissions import Submission, slug
+from labs.cohort.names import slug
+from labs.cohort.submissions import Submission
 from labs.errors import LabsError
 
 SECONDS, AT_ONCE = 300, 8
 PROTOCOLS = "https:ssh:git:file"
+STALE = "could not be refreshed, so the clone from before counts"
+PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 WITHOUT = ("-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=true", "-c", "submodule.recurse=false")
 
 
-def read_list(path: Path, folder: Path) -> list[tuple[Submission, str]]:
-    """(where each learner's clone will be, its address).
+def read_list(path: Path, folder: Path, zone: tzinfo | None = None) -> list[tuple[Submission, str]]:
+    """(where each learner's clone will be, its address). `zone`: of an `at` without an offset.
 
     Raises:
         LabsError: a column is missing, a learner is there twice, or an address is none for git.
@@ -39,7 +44,7 @@ def read_list(path: Path, folder: Path) -> list[tuple[Submission, str]]:
     for number, row in enumerate(rows, 2):
         who, url = (row.get("learner") or "").strip(), (row.get("url") or "").strip()
         try:
-            at = moment(row["at"].strip()) if (row.get("at") or "").strip() else None
+            at: datetime | None = moment(row["at"], zone) if (row.get("at") or "").strip() else None
         except LabsError as error:
             raise LabsError(
                 f"{path}, line {number}, {who}: `at`: {error.message}", error.next_step
@@ -62,7 +67,7 @@ def read_list(path: Path, folder: Path) -> list[tuple[Submission, str]]:
 
 
 def clone(listed: list[tuple[Submission, str]]) -> list[Submission]:
-    """Clone each. One that fails is a note on its submission."""
+    """Clone each. Of one that cannot be reached the clone from before counts; without one, that is its error."""
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="clone") as pool:
         return list(pool.map(_one, *zip(*listed, strict=True)))
 
@@ -76,6 +81,9 @@ def _one(submission: Submission, url: str) -> Submission:
     options = ("--quiet", "--depth=1", "--template=", "--no-recurse-submodules")
     wrong = _git(*WITHOUT, "clone", *options, "--", url, str(new))
     if wrong:
+        shutil.rmtree(new, ignore_errors=True)
+        if folder.is_dir():
+            return replace(submission, notes=(f"{STALE}: {wrong}",))
         return replace(submission, error=f"cannot be cloned: {wrong}")
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
@@ -109,5 +117,6 @@ def _git(*words: str) -> str:
         ) from error
     if ended.returncode == 0:
         return ""
-    words_of_git = printable(" ".join(ended.stderr.decode("utf-8", "replace").split()))
+    said = " ".join(ended.stderr.decode("utf-8", "replace").split())
+    words_of_git = printable(PASSWORD.sub("", said))
     return words_of_git[-300:] or f"git ended with {ended.returncode}"

@@ -7,11 +7,23 @@ import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from labs.catalog import Catalog, Lab
-from labs.cohort import again, clones, compared, exports, gradebook, page, person, place, reports, similar
+from labs.cohort import (
+    again,
+    arrivals,
+    clones,
+    compared,
+    exports,
+    gradebook,
+    page,
+    person,
+    place,
+    reports,
+    similar,
+)
 from labs.cohort.gradebook import Mark
 from labs.cohort.late import LatePolicy
 from labs.cohort.marks import Key, collect
@@ -34,7 +46,7 @@ class Order:
 
     `seeds`: by lab, where it is not the public one. `least`: the lowest isolation rung that is acceptable. `again`:
     LEARNER, LAB or LEARNER/LAB to grade once more. `since`: what was handed in before is left as it is. `pool`: a
-    Prefect work pool whose machines grade, in place of this one.
+    Prefect work pool whose machines grade, in place of this one. `zone`: of times that come without an offset.
     """
 
     source: Path
@@ -46,6 +58,7 @@ class Order:
     seeds: Mapping[str, int] = field(default_factory=dict)
     hidden: Path | None = None
     least: str = "locked"
+    zone: tzinfo | None = None
     policy: LatePolicy | None = None
     since: datetime | None = None
     again: tuple[str, ...] = ()
@@ -117,13 +130,14 @@ def _grade_cohort(
     for learner, slug in {(task.learner, task.lab) for task in once_more}:
         store.drop_repetitions(learner, slug, order.repeat)
     marks = collect(order.labs, submissions, missing, early, broken, order.policy, given, store)
-    news = compared.with_last_run(order.out, marks, criteria, store)
+    news = (
+        *arrivals.said(submissions, marks, order.policy, order.zone),
+        *compared.with_last_run(order.out, marks, criteria, store),
+    )
     screen.say("Writing the gradebook, the reports and the pages")
     written = _write(order, marks, planned, criteria)
     ours = {(mark.learner, mark.lab) for mark in marks if mark.state == State.OUR_FAULT} | broken.keys()
-    return Graded(
-        tuple(marks), len(todo), len(jobs) - len(todo), frozenset(ours), tuple(news), tuple(written)
-    )
+    return Graded(tuple(marks), len(todo), len(jobs) - len(todo), frozenset(ours), news, tuple(written))
 
 
 def _say_what_is_repeated(
@@ -143,14 +157,14 @@ def hand_ins(order: Order, screen: Screen) -> list[Submission]:
     """Everybody's work: clones of a list, or what lies in a folder or an archive."""
     scratch = order.out / UNPACKED
     if order.source.suffix.lower() == ".csv":
-        listed = clones.read_list(order.source, order.out / "clones")
+        listed = clones.read_list(order.source, order.out / "clones", order.zone)
         (order.out / "clones").mkdir(mode=0o700, exist_ok=True)
         screen.say(f"Cloning {len(listed)} repositories")
         return clones.clone(listed)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     screen.say("Unpacking the submissions")
-    return find(order.source.resolve(), scratch.resolve())
+    return find(order.source.resolve(), scratch.resolve(), order.zone or UTC)
 
 
 def read_seeds(path: Path, labs: Iterable[Lab]) -> dict[str, int]:
@@ -233,12 +247,12 @@ def _write(
     order: Order, marks: Sequence[Mark], jobs: Sequence[Job], criteria: tuple[person.Criterion, ...]
 ) -> list[Path]:
     hidden = any(check.hidden for mark in marks if mark.result for check in mark.result.checks)
-    pairs = [pair for lab in order.labs for pair in _pairs(lab, jobs)]
+    alike = [one for lab in order.labs for one in _alike(lab, jobs)]
     written = gradebook.write(order.out, marks)
     if criteria:
         written.append(person.write_form(order.out / person.FILE, marks, criteria))
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    write_whole(order.out / "cohort.html", page.cohort(order.source.stem, marks, pairs, now))
+    write_whole(order.out / "cohort.html", page.cohort(order.source.stem, marks, alike, now))
     written.append(order.out / "cohort.html")
     written += reports.write(order.out / "learners", marks, hidden)
     written += exports.write(order.out / "exports", [mark for mark in marks if not mark.left_out])
@@ -246,6 +260,6 @@ def _write(
     return written
 
 
-def _pairs(lab: Lab, jobs: Sequence[Job]) -> list[similar.Pair]:
+def _alike(lab: Lab, jobs: Sequence[Job]) -> list[similar.Alike]:
     works: dict[str, Path] = {job.task.learner: job.folder for job in jobs if job.lab is lab}
-    return similar.pairs(lab.slug, works, (lab.starter,))
+    return similar.alike(lab.slug, works, (lab.starter, lab.solution))

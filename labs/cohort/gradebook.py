@@ -29,7 +29,9 @@ class Mark:
 
     With a `result`, `error` says why it is an earlier one. `left_out`: handed in before `--since`, and never graded.
     `flaky` names checks that came out differently when they were repeated; `person` holds marks that a person gave, by
-    criterion.
+    criterion. `notes` say what was left out of the submission, and why. Where `error` and `result` are both there, the
+    work could not be read this time, and the mark is that of the work from before. `system` and `number`: what the
+    learning system that the work came from calls the learner.
     """
 
     learner: str
@@ -43,6 +45,9 @@ class Mark:
     flaky: tuple[str, ...] = ()
     person: Mapping[str, float] = field(default_factory=dict)
     left_out: bool = False
+    notes: tuple[str, ...] = ()
+    system: str = ""
+    number: str = ""
 
     @property
     def earned(self) -> int:
@@ -104,6 +109,7 @@ def by_lab(marks: Iterable[Mark]) -> list[dict[str, Any]]:
             "tier": mark.result.tier if mark.result else "",
             "graded_at": mark.graded_at,
             "error": mark.trouble,
+            "notes": " ".join(mark.notes),
         }
         rows.append(row | {f"person_{criterion}": points for criterion, points in mark.person.items()})
     return rows

@@ -56,7 +56,8 @@ def collect(
                 mark = replace(mark, late=late)
             elif one.learner in early and key not in absent:
                 mark = replace(mark, left_out=True)
-            marks.append(mark)
+            notes = (*one.notes_on(lab, only=len(labs) == 1), *(found.notes if found else ()))
+            marks.append(replace(mark, notes=notes, system=one.system, number=one.number))
     return marks
 
 

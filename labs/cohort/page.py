@@ -10,7 +10,7 @@ from statistics import median
 from labs import render
 from labs.cohort.gradebook import Mark
 from labs.cohort.reports import render_page
-from labs.cohort.similar import Pair
+from labs.cohort.similar import Alike
 from labs.results import State
 
 MOST_FAILED, OUTPUTS = 8, 3
@@ -100,7 +100,7 @@ def _unchecked(marks: Sequence[Mark]) -> list[tuple[str, int]]:
     return reasons.most_common()
 
 
-def cohort(title: str, marks: Sequence[Mark], pairs: Sequence[Pair], graded_at: str) -> str:
+def cohort(title: str, marks: Sequence[Mark], alike: Sequence[Alike], graded_at: str) -> str:
     """The page as HTML: one file, no script, nothing from elsewhere."""
     labs = list(dict.fromkeys(mark.lab for mark in marks))
     return render_page(
@@ -108,7 +108,10 @@ def cohort(title: str, marks: Sequence[Mark], pairs: Sequence[Pair], graded_at: 
         title=title,
         labs=[of_lab(slug, [mark for mark in marks if mark.lab == slug]) for slug in labs],
         learners=len({mark.learner for mark in marks}),
-        pairs=pairs,
+        alike=alike,
+        notes=list(
+            dict.fromkeys((mark.learner, render.clean(note)) for mark in marks for note in mark.notes)
+        ),
         flaky=[mark for mark in marks if mark.flaky],
         unread=[mark for mark in marks if mark.error],
         graded_at=graded_at,

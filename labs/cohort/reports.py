@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def write(folder: Path, marks: Sequence[Mark], hidden: bool) -> list[Path]:
         place.mkdir(parents=True, exist_ok=True)
         files = {".md": markdown(mark, hidden), ".html": page(mark, hidden)}
         if mark.result:
-            files[".json"] = neutral(mark.result).to_json() + "\n"
+            files[".json"] = replace(neutral(mark.result), notes=mark.notes).to_json() + "\n"
         for ending, text in files.items():
             path = place / f"{mark.lab}{ending}"
             write_whole(path, text)
@@ -43,7 +44,7 @@ def markdown(mark: Mark, hidden: bool) -> str:
         lines += [ANNOUNCED, ""]
     if mark.result:
         lines += [render.markdown(neutral(mark.result), LAST.get(mark.result.state, "")).rstrip(), ""]
-        lines += [f"- note: {note}" for note in mark.result.notes]
+    lines += [f"- note: {render.clean(note)}" for note in mark.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -82,5 +83,7 @@ def _mark_words(mark: Mark) -> str:
     words = f"{mark.earned} of {mark.result.possible} points"
     if mark.late.percent:
         words += f"; {mark.late.days} days late: {mark.after_lateness:g} points"
+    if mark.error:
+        words += f"; {mark.error.rstrip('.')}"
     given = ", ".join(f"{name.replace('_', ' ')} {points:g}" for name, points in mark.person.items())
     return f"{words}. By a person: {given}." if given else f"{words}."

@@ -71,7 +71,7 @@ def plan(
         seed = seeds.get(lab.slug, lab.seed)
         rules = rules_of(lab, tier, seed, hidden)
         for one in submissions:
-            place = None if one.error else one.work(lab, only=len(labs) == 1)
+            place = one.work(lab, only=len(labs) == 1)
             if place is None:
                 missing.append(Missing(one.learner, lab, one.error))
                 continue

@@ -2,7 +2,8 @@
 
 Fingerprints by winnowing: Schleimer, Wilkerson, Aiken, "Winnowing: Local Algorithms for Document Fingerprinting"
 (SIGMOD 2003), over the tokens of a program. Names and values are replaced by their kind, so renaming changes nothing;
-layout and comments are no tokens. What the starter gives to everybody, and what very many share, does not count.
+layout and comments are no tokens. What the starter gives to everybody, and what stands in the solution, does not count.
+Passages that very many share count only where nearly everything is shared.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import keyword
 import re
 import tokenize
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -20,18 +21,21 @@ from zlib import crc32
 
 K_GRAM = 12  # tokens; matches that are shorter are never found
 WINDOW = 8  # a match of K_GRAM + WINDOW - 1 tokens is always found
-COMMON_SHARE = 0.25  # a fingerprint that more of the cohort share says nothing
+COMMON_SHARE = 0.25  # a fingerprint that more of the cohort share says little
+NEARLY_ALL = 0.8  # of all fingerprints, also of common ones: such pairs are always named
 MOST_BYTES = 1 << 20
 LANGUAGES = (".py", ".sh", ".sql", ".tf", ".yaml", ".yml", ".toml", "Dockerfile", ".js")
 WORDS = re.compile(r"[A-Za-z_]\w*|\d+|[^\w\s]")
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two learners. `share` is the part of the smaller one's fingerprints that the other has too, 0 to 1."""
+class Alike:
+    """Learners whose work for a lab looks alike: one group whose work is the same, or two such groups of any size.
 
-    one: str
-    other: str
+    `share` is the part of the smaller one's fingerprints that the other has too, 0 to 1; `shared` how many that are.
+    """
+
+    learners: tuple[str, ...]
     lab: str
     share: float
     shared: int
@@ -41,13 +45,17 @@ class Pair:
 def fingerprints(folder: Path) -> dict[int, set[str]]:
     """Each fingerprint of the programs below a folder, and the files in which it stands."""
     found: dict[int, set[str]] = defaultdict(set)
+    for path, text in _programs(folder):
+        for one in winnow(list(tokens(text, path.suffix == ".py"))):
+            found[one].add(path.relative_to(folder).as_posix())
+    return dict(found)
+
+
+def _programs(folder: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted(folder.rglob("*")):
         if path.name.endswith(LANGUAGES) and path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
-                text = file.read(MOST_BYTES).decode("utf-8", "replace")
-            for one in winnow(list(tokens(text, path.suffix == ".py"))):
-                found[one].add(path.relative_to(folder).as_posix())
-    return dict(found)
+                yield path, file.read(MOST_BYTES).decode("utf-8", "replace")
 
 
 def tokens(text: str, python: bool = True) -> Iterator[str]:
@@ -84,38 +92,57 @@ def winnow(sequence: list[str]) -> set[int]:
     return chosen
 
 
-def pairs(
+def alike(
     lab: str, works: Mapping[str, Path], given: Iterable[Path] = (), least_share: float = 0.5, least: int = 12
-) -> list[Pair]:
-    """Pairs of learners whose work for a lab looks alike, the most alike first.
+) -> list[Alike]:
+    """Learners whose work for a lab is the same or looks alike, the most alike first.
 
     Args:
-        works: each learner's folder.
-        given: what everybody has: the starter.
-        least_share, least: a pair is named from this share, and this number, of shared fingerprints on.
+        works: each learner's folder. Learners of one folder handed it in together.
+        given: what everybody has, or everybody may have come to: the starter, the solution.
+        least_share, least: work that is not the same is named from this share, and this number, of shared fingerprints.
     """
     known = {one for folder in given if folder.is_dir() for one in fingerprints(folder)}
-    of = {learner: fingerprints(folder) for learner, folder in works.items()}
-    spread = Counter(one for prints in of.values() for one in prints)
-    most = max(3, COMMON_SHARE * len(of))
-    rare = {
-        learner: {one for one in prints if one not in known and spread[one] <= most}
-        for learner, prints in of.items()
-    }
-    holders: dict[int, list[str]] = defaultdict(list)
-    for learner in sorted(rare):
-        for one in rare[learner]:
-            holders[one].append(learner)
-    together: Counter[tuple[str, str]] = Counter()
-    for learners in holders.values():
-        together.update(combinations(learners, 2))
-    found = []
-    for (first, second), shared in together.items():
-        share = shared / min(len(rare[first]), len(rare[second]))
+    groups: dict[object, list[str]] = defaultdict(list)
+    of: dict[str, dict[int, set[str]]] = {}
+    for folder, learner in {
+        folder: learner for learner, folder in sorted(works.items(), reverse=True)
+    }.items():
+        of[learner] = {one: files for one, files in fingerprints(folder).items() if one not in known}
+        # A few fingerprints are soon the same by chance; then the words must be, too.
+        groups[frozenset(of[learner]), _words(folder) if len(of[learner]) < least else 0].append(learner)
+    same = [sorted(learners) for learners in groups.values() if of[learners[0]]]
+    found = [
+        Alike(tuple(group), lab, 1.0, len(of[group[0]]), _files(of[group[0]], of[group[1]], of[group[0]]))
+        for group in same
+        if len(group) > 1
+    ]
+    spread = Counter(one for group in same for one in of[group[0]])
+    common = {one for one, count in spread.items() if count > max(3, COMMON_SHARE * len(same))}
+    for one, other in combinations(same, 2):
+        first, second = of[one[0]], of[other[0]]
+        both = first.keys() & second.keys()
+        share, shared = _share(both, first.keys(), second.keys()), len(both)
+        if share < NEARLY_ALL:
+            both -= common
+            share, shared = _share(both, first.keys() - common, second.keys() - common), len(both)
         if shared >= least and share >= least_share:
-            common = rare[first] & rare[second]
-            files = Counter((a, b) for each in common for a in of[first][each] for b in of[second][each])
-            found.append(
-                Pair(first, second, lab, share, shared, tuple(pair for pair, _ in files.most_common(3)))
-            )
-    return sorted(found, key=lambda pair: (-pair.share, -pair.shared, pair.one, pair.other))
+            found.append(Alike((*one, *other), lab, share, shared, _files(first, second, both)))
+    return sorted(found, key=lambda one: (-one.share, -len(one.learners), -one.shared, one.learners))
+
+
+def _share(both: Set[int], first: Set[int], second: Set[int]) -> float:
+    return len(both) / max(1, min(len(first), len(second)))
+
+
+def _files(
+    first: Mapping[int, set[str]], second: Mapping[int, set[str]], both: Iterable[int]
+) -> tuple[tuple[str, str], ...]:
+    """The pairs of files that share most."""
+    counts = Counter((a, b) for each in both for a in first[each] for b in second[each])
+    return tuple(pair for pair, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:3])
+
+
+def _words(folder: Path) -> str:
+    """The programs without spaces and line ends."""
+    return "\0".join("".join(text.split()) for _, text in _programs(folder))

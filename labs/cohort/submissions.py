@@ -1,35 +1,51 @@
 """Who handed in what: a folder of clones, of `work/` folders or of archives, as learning systems export them.
 
 Names of Moodle, Canvas, Gradescope and Blackboard exports are understood; everything else is one submission for each
-entry, called by its name. What cannot be read is a note on that one submission, and the others go on.
+entry, called by its name. What cannot be read is a note on that one submission, and the others go on. Nothing that was
+handed in is changed: archives are unpacked into a scratch folder.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property
 from pathlib import Path
 
 from labs.catalog import Lab
-from labs.cohort.archives import ENDINGS, is_archive, printable, unpack
+from labs.cohort import places
+from labs.cohort.archives import (
+    ENDINGS,
+    EXPORT,
+    Limits,
+    in_words,
+    is_archive,
+    printable,
+    unpack,
+    without_ending,
+)
+from labs.cohort.names import GRADESCOPE, Who, is_known, of_entry, of_gradescope, slug
 from labs.errors import LabsError
 
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_(?P<rest>.*)", re.DOTALL)
-CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<rest>.+)", re.DOTALL)
-BLACKBOARD = re.compile(
-    r".+_(?P<id>[^_]+)_attempt_(?P<at>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(?:_(?P<rest>.+)|\.txt)?", re.DOTALL
-)
-GRADESCOPE = "submission_metadata.yml"
-IGNORED = {".DS_Store", "__MACOSX", "Thumbs.db", ".git", GRADESCOPE}
-DEEPEST = 4
+NUMBERED = re.compile(r"-\d+(?=\.[^.]*$)")  # Canvas calls a file that was handed in again `app-1.py`
 
 
 @dataclass(frozen=True)
 class Submission:
-    """`learner` is unique in the cohort. `at` is when the learning system got it, where it says so."""
+    """What one learner handed in.
+
+    Attributes:
+        learner: unique in the cohort.
+        folder, more: where their work may be: the folder itself first, then each archive in it, unpacked.
+        at: when the learning system got it, where it says so; `no_offset` if it said so without an offset from UTC.
+        late: the system says that it is late, without a time.
+        notes: what was left out, and why.
+        error: why something of it could not be read.
+        system, number: the learning system, and what it calls the learner.
+    """
 
     learner: str
     folder: Path
@@ -38,170 +54,192 @@ class Submission:
     late: bool = False
     notes: tuple[str, ...] = ()
     error: str = ""
+    more: tuple[Path, ...] = ()
+    system: str = ""
+    number: str = ""
+    no_offset: bool = False
 
     def work(self, lab: Lab, only: bool) -> Path | None:
         """Where the work for a lab is: `work/LAB`, `LAB`, or the folder itself if it is graded for one lab alone."""
-        tops = list(_single_folders(self.folder))
-        for top in tops:
-            for place in (top / "work" / lab.slug, top / lab.slug):
-                if place.is_dir() and not place.is_symlink():
-                    return place
-        for place in sorted(_folders(tops[0], DEEPEST), key=lambda path: (len(path.parts), str(path))):
-            if place.name == lab.slug and not _is_ours(place):
-                return place
-        if only:
-            return next((top for top in tops if any((top / name).exists() for name in lab.files)), None)
-        return None
+        return next(iter(places.of_lab(self._layout, lab, only)), None)
+
+    def notes_on(self, lab: Lab, only: bool) -> tuple[str, ...]:
+        """What to know of this submission and of where it holds the work for a lab."""
+        broken = (self.error,) if self.error and self.work(lab, only) else ()
+        found = () if self.error and not broken else places.notes(self._layout, lab, only)
+        return (*self.notes, *broken, *found)
+
+    @cached_property
+    def _layout(self) -> places.Layout:
+        return places.Layout((self.folder, *self.more))
 
 
-def find(source: Path, scratch: Path) -> list[Submission]:
+def find(source: Path, scratch: Path, zone: tzinfo = UTC) -> list[Submission]:
     """All submissions in `source`, sorted by learner. Archives are unpacked into new folders in `scratch`.
 
+    Args:
+        zone: of the times that come without an offset.
+
     Raises:
-        LabsError: there is nothing to grade.
+        LabsError: there is nothing to grade, or two entries would be the same learner.
     """
+    left: Mapping[str, Sequence[tuple[str, str]]] = {}
     if is_archive(source):
-        inner = scratch / "export"
-        shutil.rmtree(inner, ignore_errors=True)
-        unpack(source, inner)
-        source = next((one for one in _single_folders(inner) if len(list(one.iterdir())) > 1), inner)
+        source, left = _opened(source, scratch / ".export")
     if not source.is_dir():
         raise LabsError(
             f"{source}: no such folder or archive.", "Name the folder that holds one entry for each learner."
         )
-    found: dict[str, Submission] = {}
-    about = _gradescope(source / GRADESCOPE)
-    for entry in sorted(source.iterdir()):
-        if entry.name in IGNORED or entry.name.startswith("."):
+    about = of_gradescope(source / GRADESCOPE, zone)
+    people: dict[str, list[tuple[str, Who]]] = {}
+    for name in sorted({one.name for one in source.iterdir()} | set(left) | set(about)):
+        if (
+            name in places.IGNORED
+            or name.startswith(".")
+            or not (name in about or _is_entry(source / name, left))
+        ):
             continue
-        if not entry.is_dir() and not is_archive(entry) and not _is_known(entry.name):
-            continue
-        one = about.get(entry.name) or _of_name(entry)
-        before = found.get(one.learner)
-        packed = _packed(entry)
-        if before is None:
-            one = (
-                replace(one, folder=entry)
-                if entry.is_dir() and not packed
-                else replace(one, folder=_new(scratch, one.learner))
-            )
-        else:  # several files of one learner: they are brought together
-            one = replace(before, late=before.late or one.late)
-            if before.folder.parent != scratch:
-                together = _new(scratch, one.learner)
-                shutil.copytree(before.folder, together / before.folder.name, symlinks=True)
-                one = replace(one, folder=together)
-        if entry != one.folder:
-            for part in packed or (entry,):
-                one = _bring(part, one)
-        found[one.learner] = one
-    if not found:
+        for who in about.get(name) or (of_entry(name, (source / name).is_dir(), zone),):
+            before = people.setdefault(who.learner.casefold(), [])
+            if before and not _are_one(before[0][1], who):
+                raise LabsError(
+                    f"{source}: `{printable(before[0][0])}` and `{printable(name)}` are both the learner"
+                    f" {who.learner}.",
+                    "Rename one of the two, or leave it out.",
+                )
+            before.append((name, who))
+    if not people:
         raise LabsError(
             f"{source}: nothing to grade.", "It should hold a folder or an archive for each learner."
         )
-    return [found[learner] for learner in sorted(found)]
+    found = [_Gathering(source, scratch, entries, left).submission() for entries in people.values()]
+    return sorted(found, key=lambda one: one.learner)
 
 
-def _of_name(entry: Path) -> Submission:
-    """Who handed this in, by its name."""
-    stem = _stem(entry)
-    if match := MOODLE.fullmatch(entry.name):
-        return Submission(f"{slug(match['name'])}-{match['id']}", entry, name=match["name"])
-    if match := CANVAS.fullmatch(entry.name):
-        return Submission(
-            f"{slug(match['name'])}-{match['id']}", entry, name=match["name"], late=bool(match["late"])
-        )
-    if match := BLACKBOARD.fullmatch(entry.name):
-        at = datetime.strptime(match["at"], "%Y-%m-%d-%H-%M-%S").replace(tzinfo=UTC)
-        return Submission(slug(match["id"]), entry, name=match["id"], at=at)
-    return Submission(slug(stem), entry, name=stem)
-
-
-def _is_known(name: str) -> bool:
-    return any(pattern.fullmatch(name) for pattern in (MOODLE, CANVAS, BLACKBOARD))
-
-
-def _packed(entry: Path) -> tuple[Path, ...]:
-    """What lies in a learner's folder that holds archives, as Moodle writes it; nothing for any other folder."""
-    if not entry.is_dir() or entry.is_symlink():
-        return ()
-    inner = tuple(sorted(one for one in entry.iterdir() if one.name not in IGNORED))
-    archives = [one for one in inner if is_archive(one)]
-    return inner if archives and (len(archives) == len(inner) or _is_known(entry.name)) else ()
-
-
-def _gradescope(path: Path) -> dict[str, Submission]:
-    """Submissions by the name of their folder, from the list that Gradescope puts beside them.
+def _opened(archive: Path, inner: Path) -> tuple[Path, dict[str, list[tuple[str, str]]]]:
+    """The folder in an export that holds the entries, and what was left out of each entry.
 
     Raises:
-        LabsError: the list cannot be read.
+        LabsError: the export cannot be unpacked, or is larger than its bounds.
     """
-    if not path.is_file():
-        return {}
-    import yaml
+    shutil.rmtree(inner, ignore_errors=True)
+    done = unpack(archive, inner, EXPORT)
+    source = inner
+    for one in places.single_folders(inner):
+        if one != inner and (is_known(one.name) or (one / "work").exists() or (one / ".git").exists()):
+            break
+        if len(list(one.iterdir())) > 1:
+            source = one
+            break
+    above = len(source.relative_to(inner).parts)
+    left: dict[str, list[tuple[str, str]]] = {}
+    for name, why in done.left_out:
+        parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")][above:]
+        if parts:
+            left.setdefault(parts[0], []).append(("/".join(parts), why))
+    return source, left
 
-    try:
-        listed = yaml.safe_load(path.read_text(encoding="utf-8"))
-        found = {}
-        for folder, about in listed.items():
-            people = about.get(":submitters") or [{}]
-            names = [
-                str(one.get(":sid") or one.get(":email") or one.get(":name") or folder) for one in people
-            ]
-            found[str(folder)] = Submission(
-                slug("+".join(names)),
-                path.parent / str(folder),
-                name=" and ".join(str(one.get(":name") or "") for one in people),
-                at=_moment(about.get(":created_at")),
+
+def _is_entry(path: Path, left: Mapping[str, Sequence[tuple[str, str]]]) -> bool:
+    """A folder, an archive, or a file that a learning system named; also one of which everything was left out."""
+    if path.is_dir() or is_known(path.name) or any("/" in name for name, _ in left.get(path.name, ())):
+        return True
+    return path.name.lower().endswith(ENDINGS) and (path.is_file() or path.name in left)
+
+
+def _are_one(one: Who, other: Who) -> bool:
+    """Several files of one learner; Gradescope has one folder for each submission."""
+    return one.system not in ("", "gradescope") and (one.system, one.number) == (other.system, other.number)
+
+
+@dataclass
+class _Gathering:
+    """Brings together what one learner handed in. `files` and `bytes`: what their archives held so far."""
+
+    source: Path
+    scratch: Path
+    entries: Sequence[tuple[str, Who]]
+    left: Mapping[str, Sequence[tuple[str, str]]]
+    files: int = 0
+    bytes: int = 0
+    roots: list[Path] = field(default_factory=list)
+    opened: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def submission(self) -> Submission:
+        who = self._last()
+        self.own = self.scratch / who.learner
+        shutil.rmtree(self.own, ignore_errors=True)
+        self.own.mkdir(parents=True)
+        for name, each in self.entries:
+            if each.at == who.at:
+                self._take(self.source / name, each)
+            self._mention(name)
+        late = any(each.late for _, each in self.entries)
+        folder, *more = [*self.roots, *self.opened] if self.roots else [self.own, *self.opened]
+        if self.roots and any(self.own.iterdir()):
+            more.append(self.own)
+        return Submission(
+            who.learner, folder, who.name, who.at, late, tuple(self.notes), " ".join(self.errors), tuple(more),
+            who.system, who.number, who.no_offset,
+        )  # fmt: skip
+
+    def _last(self) -> Who:
+        """Of several attempts, which Blackboard alone names, the last counts."""
+        last = max((who for _, who in self.entries), key=lambda who: (who.at is not None, who.at))
+        earlier = sorted(
+            {f"{who.at:%Y-%m-%d %H:%M}" for _, who in self.entries if who.at and who.at != last.at}
+        )
+        if earlier:
+            self.notes.append(f"Earlier attempts ({', '.join(earlier)} UTC) are left out.")
+        return last
+
+    def _take(self, entry: Path, who: Who) -> None:
+        if entry.is_symlink():
+            self.errors.append(f"{printable(entry.name)} is a link: links are not followed.")
+        elif entry.is_dir():
+            self.roots.append(entry)
+            for archive in sorted(one for one in entry.iterdir() if is_archive(one)):
+                self._open(archive, archive.name)
+        elif is_archive(entry):
+            self._open(entry, who.file or entry.name)
+        elif entry.is_file():
+            name, taken = _called(who, entry.name), {_called(each, other) for other, each in self.entries}
+            names = {name} | ({NUMBERED.sub("", name)} - taken if who.system == "canvas" else set())
+            try:
+                for each in names:
+                    shutil.copyfile(entry, _unused(self.own / each))
+            except OSError as error:
+                self.errors.append(f"{printable(entry.name)}: cannot be read ({error.strerror}).")
+
+    def _open(self, archive: Path, name: str) -> None:
+        """Unpack within what is left of the learner's bounds. A part of an archive is no work: it is all or nothing."""
+        target, most = _unused(self.own / slug(without_ending(name))), Limits()
+        limits = replace(most, files=most.files - self.files, bytes=most.bytes - self.bytes)
+        try:
+            done = unpack(archive, target, limits)
+        except (LabsError, OSError) as error:
+            shutil.rmtree(target, ignore_errors=True)
+            said = error.message if isinstance(error, LabsError) else f"cannot be read ({error.strerror})."
+            self.errors.append(
+                said if said.startswith(archive.name) else f"{printable(archive.name)}: {said}"
             )
-        return found
-    except (yaml.YAMLError, AttributeError, UnicodeDecodeError) as error:
-        raise LabsError(
-            f"{path}: cannot be read ({printable(str(error))}).", "Export the submissions once more."
-        ) from error
+            return
+        self.files, self.bytes = self.files + done.files, self.bytes + done.bytes
+        self.notes += done.notes or ([] if done.files else [f"{printable(archive.name)} holds no files."])
+        self.opened.append(target)
+
+    def _mention(self, name: str) -> None:
+        """What the export's own bounds left out; if that was an archive, nobody knows what was in it."""
+        left_out = self.left.get(name, ())
+        lost = [one for one in left_out if one[0].lower().endswith(ENDINGS)]
+        self.errors += in_words(lost)
+        self.notes += in_words([one for one in left_out if one not in lost])
 
 
-def _moment(value: object) -> datetime | None:
-    """YAML reads most times by itself, but not `2026-11-08 12:30:00 +0530`."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    try:
-        return datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S %z")
-    except ValueError:
-        return None
-
-
-def _bring(entry: Path, one: Submission) -> Submission:
-    """Put one more file or archive into a submission's folder."""
-    match = MOODLE.fullmatch(entry.name) or CANVAS.fullmatch(entry.name)
-    name = slug(match["rest"] if match and match["rest"] else entry.name, keep=".")
-    try:
-        if is_archive(entry):
-            target = _unused(one.folder / _without_ending(name))
-            done = unpack(entry, target)
-            return replace(one, notes=(*one.notes, *done.notes))
-        if entry.is_dir():
-            shutil.copytree(entry, _unused(one.folder / name), symlinks=True)
-        elif entry.is_file() and not entry.is_symlink():
-            shutil.copyfile(entry, _unused(one.folder / name))
-    except LabsError as error:
-        return replace(one, error=error.message)
-    except OSError as error:
-        return replace(one, error=f"{printable(entry.name)}: cannot be read ({error.strerror}).")
-    return one
-
-
-def slug(text: str, keep: str = "") -> str:
-    """A name that is safe as a file's name, and still readable: letters of any script, digits, - _ + @."""
-    kept = "".join(one if one.isalnum() or one in "-_+@" + keep else "-" for one in text.strip())
-    return re.sub(r"-{2,}", "-", kept).strip("-.")[:100] or "unnamed"
-
-
-def _new(scratch: Path, learner: str) -> Path:
-    folder = scratch / learner
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+def _called(who: Who, name: str) -> str:
+    return slug(who.file or name, keep=".")
 
 
 def _unused(path: Path) -> Path:
@@ -210,40 +248,3 @@ def _unused(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.name}-{number}")
     return free
-
-
-def _stem(entry: Path) -> str:
-    return entry.name if entry.is_dir() else _without_ending(entry.name)
-
-
-def _without_ending(name: str) -> str:
-    ending = next((one for one in sorted(ENDINGS, key=len, reverse=True) if name.lower().endswith(one)), "")
-    return name[: len(name) - len(ending)] if ending else name
-
-
-def _single_folders(folder: Path) -> Iterator[Path]:
-    """The folder, and those below it that lie alone: most archives hold one folder, which holds the work."""
-    for _ in range(DEEPEST):
-        yield folder
-        inner = [one for one in folder.iterdir() if one.name not in IGNORED]
-        if len(inner) != 1 or not inner[0].is_dir() or inner[0].is_symlink():
-            return
-        folder = inner[0]
-
-
-def _folders(top: Path, depth: int) -> Iterator[Path]:
-    if depth and top.is_dir():
-        for one in sorted(top.iterdir()):
-            if (
-                one.is_dir()
-                and not one.is_symlink()
-                and one.name not in IGNORED
-                and not one.name.startswith(".")
-            ):
-                yield one
-                yield from _folders(one, depth - 1)
-
-
-def _is_ours(place: Path) -> bool:
-    """A lab's own folder in a clone of the course is no submission."""
-    return (place / "lab.toml").is_file() or place.parent.name in ("mistakes", "alternatives")

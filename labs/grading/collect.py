@@ -79,13 +79,16 @@ def list_files(root: int) -> list[str]:
 def stage(source: Path, target: Path) -> list[str]:
     """Copy a learner's folder for grading. Returns notes, in the learner's terms, on what was left out and why.
 
-    The copy holds plain files only and is bounded in files, bytes and depth. The source is only read.
+    The copy holds plain files only and is bounded in files, bytes and depth. The source is only read; a link to a
+    folder is none.
     """
     notes: list[str] = []
     target.mkdir(parents=True, exist_ok=True)
     try:
-        root = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
+        root = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
+        if source.is_symlink():
+            return ["your folder is a link; links are not followed."]
         return [f"your folder cannot be read ({error.strerror})."]
     total = count = 0
     try:
