@@ -6,7 +6,7 @@ import re
 
 from company import BOTH
 from labs.grading.evidence import Evidence
-from renders import IGNORED, KEPT, Renders
+from renders import KEPT, Renders
 
 SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)([-+].+)?")
 
@@ -36,11 +36,11 @@ def is_a_chart(renders: Renders) -> None:
 
 def packages(renders: Renders) -> None:
     files = renders.package.get("files") or []
-    seen = Evidence(f"put {', '.join(IGNORED)} into the chart, and helm package")
+    seen = Evidence(f"put {', '.join(renders.planted)} into the chart, and helm package")
     seen.require(
         "error" not in renders.package, wanted="a package", got=str(renders.package.get("error"))[:300]
     )
-    inside = [one for one in IGNORED if one in files]
+    inside = [one for one in renders.planted if one in files]
     seen.require(
         not inside,
         wanted="none of them in the package",

@@ -76,6 +76,7 @@ def odd_texts(rng: np.random.Generator) -> list[str]:
         f"{one}\nand {number}\n", f"\n---\nkind: {one}", f"भुगतान ₹{number}", f"{{{{ .Release.Name }}}}-{one}",
         "{{ fail \"no\" }}", f"- {one}", f"[{one}]", f"{{{one}: {number}}}", f"*{one}", f"&{one}", f"!{one}", "|",
         f"@{one}", f"`{one}`", f"%{one}", f"  {one} ", f"{one}\ttab", "2026-11-22", ".5", f"{number}.10",
+        f"$(ENVIRONMENT) {one}", f"$(NOBODY) ${one}", f"$${one} $$(ENVIRONMENT) ${{{one}}}",
     ]  # fmt: skip
     return [always[index] for index in rng.permutation(len(always))]
 
@@ -97,6 +98,7 @@ def extensions(rng: np.random.Generator) -> Values:
             {"name": "NOTE", "value": f"{one}: 1\n  {other} #2\n"},
             {"name": "NODE", "valueFrom": field},
             {"name": "NUMBER", "value": "0123"},
+            {"name": "NUMBERED", "value": "$(NUMBER)-$$(NUMBER)"},
         ],
         "nodeSelector": {f"nukkad.example/{one}": "true", "disk": "on"},
         "tolerations": [
@@ -133,75 +135,22 @@ def good(rng: np.random.Generator) -> dict[str, list[Any]]:
     return {name: layers(env, digest(rng), values) for name, (env, values) in cases.items()}
 
 
-def bad_values() -> dict[str, Values]:
-    """Wrong types and limits, by how one would say them."""
-    return {
-        "environment: production": {"environment": "production"},
-        "no environment": {"environment": ""},
-        "replicas: 1": {"replicas": 1},
-        "replicas: 21": {"replicas": 21},
-        "replicas: 4.5": {"replicas": 4.5},
-        'replicas: "4"': {"replicas": "4"},
-        'autoscaling.enabled: "yes"': {"autoscaling": {"enabled": "yes"}},
-        "autoscaling.maxReplicas: 100": {"autoscaling": {"maxReplicas": 100}},
-        "autoscaling.targetCPU: 0": {"autoscaling": {"targetCPU": 0}},
-        "resources.requests.cpu: lots": {"resources": {"requests": {"cpu": "lots"}}},
-        "resources.requests.memory: 1 gigabyte": {"resources": {"requests": {"memory": "1 gigabyte"}}},
-        "resources.limits.memory: 7": {"resources": {"limits": {"memory": 7}}},
-        "service.port: 0": {"service": {"port": 0}},
-        "service.port: 70000": {"service": {"port": 70000}},
-        "service.port: http": {"service": {"port": "http"}},
-        "host: not a host": {"host": "not a host"},
-        "logLevel: verbose": {"logLevel": "verbose"},
-        "model.version: 1.1 (a number)": {"model": {"version": 1.1}},
-        "existingSecret: 7": {"existingSecret": 7},
-        'existingSecret: ""': {"existingSecret": ""},
-        "settings.WEIGHTS: a list": {"settings": {"WEIGHTS": [1, 2]}},
-        "settings.RATE: 0.5 (not whole)": {"settings": {"RATE": 0.5}},
-        "settings.not-a-variable": {"settings": {"not-a-variable": "x"}},
-        "podAnnotations.a: 7": {"podAnnotations": {"a": 7}},
-        "env: a map": {"env": {"A": "b"}},
-        "tolerations: a text": {"tolerations": "all"},
-        "fullnameOverride of 64 characters": {"fullnameOverride": "f" * 64},
-        "fullnameOverride: Fraud_1": {"fullnameOverride": "Fraud_1"},
-    }
-
-
-def bad_images(rng: np.random.Generator) -> dict[str, Values]:
-    return {
-        "no image.digest": {"image": {"digest": ""}},
-        "image.digest: latest": {"image": {"digest": "latest"}},
-        "image.digest: half of one": {"image": {"digest": f"sha256:{rng.bytes(16).hex()}"}},
-        "image.tag: latest": {"image": {"tag": "latest"}},
-        "image: fraud:latest": {"image": "fraud:latest"},
-    }
-
-
-def unknown_keys(rng: np.random.Generator) -> dict[str, Values]:
-    return {
-        "replica": {"replica": 6},
-        "image.diggest": {"image": {"diggest": digest(rng)}},
-        "model.verison": {"model": {"verison": "9"}},
-        "autoscaling.minReplica": {"autoscaling": {"minReplica": 6}},
-        "resources.request": {"resources": {"request": {"cpu": "1"}}},
-        "resources.requests.cpus": {"resources": {"requests": {"cpus": "1"}}},
-        "resources.limits.mem": {"resources": {"limits": {"mem": "1Gi"}}},
-        "service.ports": {"service": {"ports": 80}},
-        "loglevel": {"loglevel": "debug"},
-    }
-
-
-def small_prod() -> dict[str, Values]:
-    return {
-        "prod with replicas: 3": {"autoscaling": {"enabled": False}, "replicas": 3},
-        "prod with autoscaling.minReplicas: 2": {"autoscaling": {"minReplicas": 2}},
-    }
-
-
 def longest_names(rng: np.random.Generator) -> list[str]:
     """Two release names as long as Helm allows, which differ at their end only."""
     stem = f"f{rng.bytes(25).hex()}"
     return [stem + "-a", stem + "-b"]
+
+
+def words_of_yaml() -> dict[str, tuple[str, Values]]:
+    """Releases with names that YAML reads as something else, and values; by how one would say them.
+
+    Sources: YAML 1.1, "Boolean Language-Independent Type" and "Null Language-Independent Type".
+    """
+    return {
+        "a release called on": ("on", {"existingSecret": "null"}),
+        "a release called null": ("null", {"existingSecret": "yes", "host": "no"}),
+        "a release called true, with fullnameOverride: off": ("true", {"fullnameOverride": "off"}),
+    }
 
 
 def as_text(value: Any) -> str:

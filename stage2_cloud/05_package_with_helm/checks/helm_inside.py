@@ -25,6 +25,9 @@ from helm_cluster import KINDS, Cluster
 Obj = dict[str, Any]
 MOST_SECONDS = 30
 """Of real time, for one command of Helm. Meanwhile the cluster's time moves on, as long as a Job runs there."""
+RELEASE = re.compile(r"[a-z](?:[-a-z0-9]{0,51}[a-z0-9])?")
+"""Names of releases that the contract allows."""
+MOST_NEIGHBOURS = 12
 SPLIT = re.compile(r"(?:^|\s*\n)---\s*")
 """Where Helm cuts a rendered file into documents (Helm, pkg/release/v1/util/manifest.go)."""
 
@@ -110,6 +113,13 @@ def render(step: Obj) -> Obj:
     return {"objects": objects, "notes": notes, "text": json.dumps(files, sort_keys=True)}
 
 
+def neighbours(step: Obj) -> Obj:
+    """The release of the step, and then the releases that are called as its objects are: by name, what each becomes."""
+    names = {str((one.get("metadata") or {}).get("name")) for one in render(step)["objects"]}
+    right = sorted(one for one in names - {step["name"]} if RELEASE.fullmatch(one))
+    return {"neighbours": {one: render({**step, "name": one}) for one in right[:MOST_NEIGHBOURS]}}
+
+
 class Story:
     """One cluster for all steps."""
 
@@ -131,22 +141,23 @@ class Story:
     def release(cls, step: Obj) -> Obj:
         """install, upgrade, rollback or uninstall; with everything that is in the namespace afterwards."""
         at, name, how = cls.cluster.helm(step["space"]), step["name"], step["how"]
+        patience = step.get("seconds", MOST_SECONDS)
         cls.cluster.ask("POST", "/labs/v1/clock", {"advance": 30})  # releases do not come within a second
         answer: Obj = {"from": cls.cluster.version()}
         try:
             if how == "install":
-                at.install(CHARTS.get(step), name, values_of(step["layers"]), timeout=MOST_SECONDS)
+                at.install(CHARTS.get(step), name, values_of(step["layers"]), timeout=patience)
             elif how == "upgrade":
-                at.upgrade(CHARTS.get(step), name, values_of(step["layers"]), timeout=MOST_SECONDS)
+                at.upgrade(CHARTS.get(step), name, values_of(step["layers"]), timeout=patience)
             elif how == "rollback":
-                at.rollback(name, version=step["revision"], timeout=MOST_SECONDS)
+                at.rollback(name, version=step["revision"], timeout=patience)
             else:
-                at.uninstall(name, timeout=MOST_SECONDS)
+                at.uninstall(name, timeout=patience)
         except helm.HelmError as error:
             answer |= {"error": str(error)[:2000], "kind": type(error).__name__}
         answer["until"] = cls.cluster.version()
         cls.cluster.ask("POST", "/labs/v1/clock", {"advance": 120 if how == "uninstall" else 45})
-        cls._settle(step["space"], step.get("seconds", 600))
+        cls._settle(step["space"], 600)
         answer["settled"] = cls.cluster.version()
         answer["left"] = cls._look(step["space"])
         if how != "uninstall":
@@ -160,6 +171,14 @@ class Story:
         if step.get("vital") and "error" in answer:
             cls.over = True
         return answer
+
+    @classmethod
+    def live(cls, step: Obj) -> Obj:
+        """Whether a chart becomes the same with a connection to the cluster: only `lookup` has one."""
+        chart, values = CHARTS.get(step), values_of(step["layers"])
+        how = {"name": step["name"], "namespace": step["space"], "is_upgrade": True, "is_install": False}
+        there = cls.cluster.helm(step["space"]).render(chart, values, **how)
+        return {"alike": there == chart.render(values, **how)}
 
     @classmethod
     def look(cls, step: Obj) -> Obj:
@@ -222,7 +241,7 @@ def _done(deployment: Obj) -> bool:
 STEPS: dict[str, Callable[[Obj], Obj]] = {
     "metadata": metadata, "lint": lint, "package": package, "render": render,
     "begin": Story.begin, "ask": Story.ask, "release": Story.release, "history": Story.history,
-    "look": Story.look, "scale": Story.scale,
+    "look": Story.look, "scale": Story.scale, "live": Story.live, "neighbours": neighbours,
 }  # fmt: skip
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 Obj = dict[str, Any]
 HOOK = "helm.sh/hook"
 RELEASE_HOOKS = ("pre-install", "pre-upgrade")
+REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+"""What a kubelet reads in the `value` of a variable: `$$`, and `$(NAME)`."""
 
 
 def meta(thing: Obj) -> Obj:
@@ -54,7 +57,9 @@ def config_maps(things: list[Obj]) -> dict[str, dict[str, Any]]:
 def environment(spec: Obj, maps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The variables of a pod's first container, as a kubelet puts them together; `secret NAME/KEY` for one of a Secret.
 
-    Source: Kubernetes, "Define Environment Variables for a Container", "Configure a Pod to Use a ConfigMap".
+    In a `value`, `$(NAME)` is that of a variable before it, and `$$` is one `$`. What comes from a ConfigMap stays.
+    Source: Kubernetes, "Define Environment Variables for a Container", "Define Dependent Environment Variables",
+    "Configure a Pod to Use a ConfigMap".
     """
     found: dict[str, Any] = {}
     container = spec["containers"][0]
@@ -63,7 +68,7 @@ def environment(spec: Obj, maps: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         found.update({f"{source.get('prefix', '')}{key}": value for key, value in data.items()})
     for one in container.get("env") or []:
         origin = one.get("valueFrom") or {}
-        value: Any = one.get("value", "")
+        value: Any = expanded(one.get("value", ""), found)
         if "configMapKeyRef" in origin:
             meant = origin["configMapKeyRef"]
             value = maps.get(meant.get("name"), {}).get(meant.get("key"))
@@ -74,6 +79,22 @@ def environment(spec: Obj, maps: Mapping[str, Mapping[str, Any]]) -> dict[str, A
             value = origin
         found[one["name"]] = value
     return found
+
+
+def expanded(text: Any, known: Mapping[str, Any]) -> Any:
+    """The `value` of a variable as a kubelet passes it on: a reference to what nobody knows stays as it is.
+
+    Source: Kubernetes, API reference, EnvVar, `value`.
+    """
+    if not isinstance(text, str):
+        return text
+
+    def one(found: re.Match[str]) -> str:
+        if found[0] == "$$":
+            return "$"
+        return str(known[found[1]]) if found[1] in known else found[0]
+
+    return REFERENCE.sub(one, text)
 
 
 def selects(selector: Mapping[str, Any] | None, pod_labels: Mapping[str, Any]) -> bool:

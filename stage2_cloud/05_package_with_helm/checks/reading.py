@@ -19,7 +19,7 @@ LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 def accepted(renders: Renders, server: Server) -> None:
     """Every right set of values renders, and the server takes every object of it."""
-    for space in ("fraud-prod", "fraud-staging", renders.space):
+    for space in {case.space: "" for case in renders.cases.values()}:
         server.make_namespace(space)
     for key, case in renders.cases.items():
         things = renders.objects(key)
@@ -52,11 +52,18 @@ def variables(things: list[Obj]) -> dict[str, Any]:
 def texts_arrive(renders: Renders) -> None:
     things, seen = renders.objects("texts"), renders.seen("texts")
     values = renders.values_with_texts
-    hint = "YAML has its own idea of a text without quotes, and a value is no template."
+    hint = "Who reads the text on its way? A template, YAML, and a kubelet, which knows `$(NAME)` in `value`."
     wanted = company.in_the_environment(company.STAGING, values) | {
         one["name"]: one["value"] for one in values["env"]
     }
     wanted_variables(variables(things), wanted, seen, hint)
+    maps, settings = manifests.config_maps(things), company.in_the_environment(company.STAGING, values)
+    for job in [
+        one for one in of_kind(things, "Job") if manifests.hooks_of(one) & {*manifests.RELEASE_HOOKS}
+    ]:
+        got = manifests.environment(manifests.template(job)["spec"], maps)
+        where = Evidence(f"{renders.cases['texts'].did}, and read the Job")
+        wanted_variables(got, settings, where, hint)
 
 
 def numbers_arrive(renders: Renders) -> None:
@@ -84,7 +91,8 @@ def nothing_is_null(renders: Renders) -> None:
 
 
 def names_fit(renders: Renders) -> None:
-    for pair in (("long 0", "long 1"), ("neighbour 0", "neighbour 1"), ("override",)):
+    named = [("neighbour 0", key) for key in renders.cases if key.startswith("named ")]
+    for pair in (("long 0", "long 1"), ("neighbour 0", "neighbour 1"), *named, ("override",)):
         taken: dict[tuple[str, str], str] = {}
         for key in pair:
             for thing in renders.objects(key):
@@ -140,84 +148,21 @@ def labels_are_common(renders: Renders) -> None:
                 got=f"{got.get(key)} on the {thing['kind']}",
                 hint="One named template for all labels. A label may not hold a plus sign.",
             )
-    for thing in renders.objects("space"):
-        renders.seen("space").require(
+    for key in company.words_of_yaml():
+        for thing in renders.objects(key):
+            got = manifests.labels(thing).get("app.kubernetes.io/instance")
+            renders.seen(key).require(
+                got == renders.cases[key].name,
+                wanted=f"app.kubernetes.io/instance: {json.dumps(renders.cases[key].name)}, on every object",
+                got=f"{json.dumps(got)} on the {thing['kind']}",
+                hint="YAML has its own idea of a text without quotes, and a name is a text.",
+            )
+    for thing in renders.objects(f"space {PROD.name}"):
+        renders.seen(f"space {PROD.name}").require(
             manifests.meta(thing).get("namespace", renders.space) == renders.space,
             wanted=f"everything in {renders.space}",
             got=f"{thing['kind']} in {manifests.meta(thing).get('namespace')}",
         )
-
-
-def extensions_arrive(renders: Renders) -> None:
-    for key in ("extensions", *(f"only {name}" for name in renders.extensions)):
-        things, seen = renders.objects(key), renders.seen(key)
-        pod = manifests.template(manifests.deployment(things))
-        names = renders.extensions if key == "extensions" else [key.removeprefix("only ")]
-        for name in names:
-            value = renders.extensions[name]
-            got: Any = pod["spec"].get(name)
-            if name == "env":
-                there = pod["spec"]["containers"][0].get("env") or []
-                got = [one for one in there if one in value]
-            elif name == "podAnnotations":
-                there = manifests.meta(pod).get("annotations") or {}
-                got = {one: there.get(one) for one in value}
-            seen.require(
-                got == value,
-                wanted=f"{name} in the pods, as it was given: {json.dumps(value)[:200]}",
-                got=json.dumps(got)[:200],
-                hint="`toYaml` and `nindent` with the depth of the place. The number of spaces is the depth.",
-            )
-        kept = {"LOG_LEVEL": PROD.level, company.SECRET_VARIABLE: "secret fraud-feature-store/url"}
-        wanted_variables(
-            variables(things), kept, seen, "What is given comes to what is there. It does not replace it."
-        )
-        if "imagePullSecrets" in names:
-            for job in of_kind(things, "Job"):
-                got = manifests.template(job)["spec"].get("imagePullSecrets")
-                seen.require(
-                    got == renders.extensions["imagePullSecrets"],
-                    wanted="imagePullSecrets in the model check as well",
-                    got=json.dumps(got),
-                    hint="It pulls the same image from the same registry.",
-                )
-    things = renders.objects("texts")
-    notes = manifests.meta(manifests.template(manifests.deployment(things))).get("annotations") or {}
-    hint = "YAML has its own idea of a text without quotes."
-    wanted_variables(notes, renders.annotation, renders.seen("texts"), hint)
-
-
-def values_arrive(renders: Renders) -> None:
-    things, seen, given = renders.objects("given"), renders.seen("given"), renders.given
-    container = manifests.template(manifests.deployment(things))["spec"]["containers"][0]
-    service = of_kind(things, "Service")[0]
-    ports = [one.get("port") for one in service["spec"].get("ports") or []]
-    scaler = [one["spec"] for one in of_kind(things, "HorizontalPodAutoscaler")]
-    aims = (
-        [one["resource"]["target"].get("averageUtilization") for one in scaler[0].get("metrics") or []]
-        if scaler
-        else []
-    )
-    found = {
-        "image": (f"{given['image']['repository']}@{renders.digest}", container.get("image")),
-        "resources": (given["resources"], container.get("resources")),
-        "service.port": ([given["service"]["port"]], ports),
-        "autoscaling": ([(5, 11)], [(one.get("minReplicas"), one.get("maxReplicas")) for one in scaler]),
-        "autoscaling.targetCPU": ([given["autoscaling"]["targetCPU"]], aims),
-        "host": (
-            [given["host"]],
-            [rule.get("host") for one in of_kind(things, "Ingress") for rule in one["spec"]["rules"]],
-        ),
-    }
-    for name, (wanted, got) in found.items():
-        hint = "Compare the value's path with the one in your template."
-        seen.require(got == wanted, wanted=f"{name}: {json.dumps(wanted)}", got=json.dumps(got), hint=hint)
-    for ingress in of_kind(things, "Ingress"):
-        for rule in ingress["spec"]["rules"]:
-            for path in (rule.get("http") or {}).get("paths") or []:
-                leads = ((path.get("backend") or {}).get("service") or {}).get("name")
-                right = leads == manifests.name_of(service)
-                seen.require(right, wanted="an Ingress that leads to the Service", got=f"it leads to {leads}")
 
 
 def secrets_stay_out(renders: Renders) -> None:

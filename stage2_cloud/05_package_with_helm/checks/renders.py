@@ -9,13 +9,14 @@ import numpy as np
 
 import company
 import helm_runs
+import wrong_values
 from company import BOTH, PROD, STAGING, Environment
 from labs.checks import Work
 from labs.grading.evidence import Evidence
 from manifests import Obj
 
 VERSION, APP_VERSION = "1.4.0+ci.77", "2026.10"
-IGNORED = (".env", ".env.prod", "signing.pem", "tls/server.key", "drafts/look.ipynb", "testdata/payments.csv")
+IGNORED = (".env", ".env.prod", "signing.pem", "server.key", "look.ipynb", "testdata/payments.csv")
 KEPT = ("Chart.yaml", "values.yaml", "values.schema.json")
 
 
@@ -59,7 +60,10 @@ class Renders:
             "model": {"version": f"0{int(rng.integers(2, 8))}e{int(rng.integers(2, 8))}"},
             "podAnnotations": self.annotation,
             "env": [
-                {"name": f"EXTRA_{index}", "value": text} for index, text in enumerate(self.texts.values())
+                {"name": f"EXTRA_{index}", "value": text}
+                for index, text in enumerate(self.texts.values())
+                if "$"
+                not in text  # in `env` that is a reference: what is given there is a variable of a container
             ],
         }
         self.given = {
@@ -77,9 +81,9 @@ class Renders:
         self.neighbours = [word, f"{word}-fraud"]
         self.cases = dict(self._cases(rng))
         bad = {
-            "values": company.bad_values() | company.small_prod(),
-            "images": company.bad_images(rng),
-            "keys": company.unknown_keys(rng),
+            "values": wrong_values.bad_values() | wrong_values.small_prod(),
+            "images": wrong_values.bad_images(rng),
+            "keys": wrong_values.unknown_keys(rng),
         }
         refused = {
             (group, f"environments/prod.yaml, a digest, and then {name}"): self._on(PROD, values)
@@ -88,14 +92,21 @@ class Renders:
         }
         refused["values", "a digest, and no file of an environment"] = [{"image": {"digest": self.digest}}]
         refused["images", "environments/prod.yaml and no digest"] = [PROD.file]
-        plan = [{"do": "metadata"}, {"do": "package", "plant": list(IGNORED)}]
+        self.planted = [*IGNORED, *(f"{company.word(rng)}/{one}" for one in IGNORED)]
+        plan = [{"do": "metadata"}, {"do": "package", "plant": self.planted}]
         plan += [{"do": "lint", "layers": self._on(env)} for env in BOTH]
+        plan.append({**self.cases["neighbour 0"].step(), "do": "neighbours"})
         plan += [one.step() for one in self.cases.values()]
         plan += [{"do": "render", "layers": one} for one in refused.values()]
         answers = helm_runs.run(work, plan)
         self.metadata, self.package, *self.lints = answers[:4]
-        self.answers = dict(zip(self.cases, answers[4:], strict=False))
-        self.refusals = dict(zip(refused, answers[4 + len(self.cases) :], strict=True))
+        self.answers = dict(zip(self.cases, answers[5:], strict=False))
+        self.refusals = dict(zip(refused, answers[5 + len(self.cases) :], strict=True))
+        self.named_alike = answers[4].get("neighbours") or {}
+        for name, answer in self.named_alike.items():
+            key = f"named {name}"
+            self.cases[key] = Case(f"helm template for the release {name}", self._on(PROD), name=name)
+            self.answers[key] = answer
 
     def _on(self, env: Environment, *more: Obj) -> list[Any]:
         return company.layers(env, self.digest, *more)
@@ -158,9 +169,13 @@ class Renders:
             name=f"{company.word(rng)}-versions",
             more=version,
         )
-        found["space"] = Case(
-            f"helm template in the namespace {self.space}", self._on(PROD), space=self.space
-        )
+        for env in BOTH:
+            space = self.space if env is PROD else f"{self.space}-too"
+            found[f"space {env.name}"] = Case(
+                f"helm template with {env.file} in the namespace {space}", self._on(env), space=space
+            )
+        for key, (name, values) in company.words_of_yaml().items():
+            found[key] = Case(f"helm template for {key}", self._on(PROD, values), name=name)
         found["extensions"] = Case("helm template with all extension points", self._on(PROD, self.extensions))
         for name, value in self.extensions.items():
             found[f"only {name}"] = Case(

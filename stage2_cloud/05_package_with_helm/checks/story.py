@@ -23,6 +23,7 @@ from manifests import Obj
 
 BIG, MOST_RELEASE = 9, 4_000_000
 WRONG = {"crash_after": 2, "exit_code": 1}
+ABSENT = {"exists": False}
 HELD = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -34,11 +35,12 @@ class Story:
         self.beside = f"{self.name}-two"
         self.secret = f"redis://:{rng.bytes(9).hex()}@features.internal:6379/0"
         self.good, self.bad = company.digest(rng), company.digest(rng)
+        self.absent = company.digest(rng)
         self.digests: dict[str, str] = {}
         self.wanted: dict[str, dict[str, str]] = {}
         self._rng = rng
         steps = dict(self._steps())
-        answers = helm_runs.run(work, list(steps.values()), seconds=160)
+        answers = helm_runs.run(work, list(steps.values()), seconds=240, rendered=True)
         self.at = dict(zip(steps, answers, strict=False))
         self.seen: list[Obj] = self.at.get("history", {}).get("seen", [])
         whole = any(one["object"]["metadata"]["name"] == "the-end" for one in self.seen)
@@ -65,7 +67,11 @@ class Story:
         return layers(env, digest, noted, values)
 
     def _steps(self) -> list[tuple[str, Obj]]:
-        behaviours = {"*": {"start_seconds": 10, "run_seconds": 20}, f"{REPOSITORY}@{self.bad}": WRONG}
+        behaviours = {
+            "*": {"start_seconds": 10, "run_seconds": 20},
+            f"{REPOSITORY}@{self.bad}": WRONG,
+            f"{REPOSITORY}@{self.absent}": ABSENT,
+        }
         data = {company.SECRET_KEY: base64.b64encode(self.secret.encode()).decode()}
         steps: list[tuple[str, Obj]] = [
             ("begin", {"do": "begin"}),
@@ -88,6 +94,7 @@ class Story:
         first = self._values(STAGING, "first", self.good)
         second = self._values(STAGING, "second", self.good, first[-1], new="settings")
         third = self._values(STAGING, "third", self.bad)
+        absent = layers(STAGING, self.absent, second[-1])
         fourth = self._values(STAGING, "fourth", self.good, second[-1], new="model")
         prod = self._values(PROD, "prod", self.good)
         busy = self._values(PROD, "busy", self.good, prod[-1], new="logLevel")
@@ -104,12 +111,14 @@ class Story:
             ("beside", _release("install", s, self.beside, first)),
             ("version", _release("upgrade", s, self.beside, first, **version)),
             ("third", _release("upgrade", s, name, third)),
+            ("absent", _release("upgrade", s, name, absent, seconds=10)),
             ("fourth", _release("upgrade", s, name, fourth)),
             ("back", _release("rollback", s, name, [], revision=3)),
             ("remove beside", _release("uninstall", s, self.beside, [])),
             ("remove", _release("uninstall", s, name, [])),
             ("prod", _release("install", p, name, prod)),
             ("scale", {"do": "scale", "space": p, "size": BIG}),
+            ("render live", {"do": "live", "layers": busy, "name": name, "space": p}),
             ("busy", _release("upgrade", p, name, busy)),
             ("history", {"do": "history"}),
             ("render late", again),

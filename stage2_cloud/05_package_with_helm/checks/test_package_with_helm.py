@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+import arrivals
 import chart_files
 import helm_runs
 import likeness
 import reading
 import releases
+import verdicts
 from labs.checks import check
 from renders import Renders
 from server import Server
@@ -133,8 +135,8 @@ def keeps_the_environments_alike(renders):
 @check(points=3, after=renders_what_the_server_accepts)
 def hangs_in_what_it_is_given(renders):
     """puts image, port, resources and every extension point where they belong, alone and together"""
-    reading.extensions_arrive(renders)
-    reading.values_arrive(renders)
+    arrivals.extensions_arrive(renders)
+    arrivals.values_arrive(renders)
 
 
 # What it does
@@ -169,7 +171,7 @@ def installs_in_both_environments(work, services, kept, rng):
 @check(points=4, after=installs_in_both_environments)
 def checks_the_model_first(story):
     """checks the new model, with the new settings, before any new pod starts"""
-    releases.checks_the_model_first(story)
+    verdicts.checks_the_model_first(story)
 
 
 @check(points=3, after=installs_in_both_environments)
@@ -200,7 +202,7 @@ def keeps_the_size_of_the_autoscaler(story, renders):
 @check(points=4, after=installs_in_both_environments)
 def holds_when_the_check_fails(story):
     """fails the release, and keeps the old pods serving, when the model check fails"""
-    releases.holds_when_the_check_fails(story)
+    verdicts.holds_when_the_check_fails(story)
 
 
 @check(points=3, after=installs_in_both_environments)

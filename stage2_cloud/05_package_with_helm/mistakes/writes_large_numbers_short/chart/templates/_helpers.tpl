@@ -21,17 +21,20 @@ where names differ most often, so a hash of the whole takes its place.
 {{- end -}}
 {{- end -}}
 
-{{/* Labels that never change in the life of a release: selectors are made of these, and cannot be changed. */}}
+{{/*
+Labels that never change in the life of a release: selectors are made of these, and cannot be changed. A release can be
+called `on` or `null`, so its name stands in quotes here, and the names of objects do as well.
+*/}}
 {{- define "fraud.selector" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "fraud.labels" -}}
 {{ include "fraud.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
 {{- end -}}
 
 {{/*
