@@ -51,6 +51,15 @@ ENVIRONMENTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"env": [{"name": "C", "valueFrom": {"configMapKeyRef": {"name": "one", "key": "A"}}}]}, {"C": "1"}),
     ({"env": [{"name": "C", "valueFrom": {"configMapKeyRef": {"name": "no", "key": "A"}}}]}, {"C": None}),
     ({"env": [{"name": "C", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}, {"C": "secret s/k"}),
+    (
+        {"env": [{"name": "A", "value": "$(B) $(C)"}, {"name": "C", "value": "$(A)$$(A)"}]},
+        {"A": "$(B) $(C)", "C": "$(B) $(C)$(A)"},
+    ),
+    ({"env": [{"name": "A", "value": "$$ $ $${B} $x ) $( $$$$"}]}, {"A": "$ $ ${B} $x ) $( $$"}),
+    (
+        {"envFrom": [{"configMapRef": {"name": "two"}}], "env": [{"name": "A", "value": "$(B)"}]},
+        {"B": "3", "A": "3"},
+    ),
 ]
 
 

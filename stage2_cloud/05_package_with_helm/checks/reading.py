@@ -136,7 +136,7 @@ def labels_are_common(renders: Renders) -> None:
         "app.kubernetes.io/name": "fraud",
         "app.kubernetes.io/instance": renders.cases["version"].name,
         "app.kubernetes.io/managed-by": "Helm",
-        "app.kubernetes.io/version": APP_VERSION,
+        "app.kubernetes.io/version": APP_VERSION.replace("+", "_"),
         "helm.sh/chart": chart,
     }
     for thing in renders.objects("version"):

@@ -15,7 +15,7 @@ from labs.checks import Work
 from labs.grading.evidence import Evidence
 from manifests import Obj
 
-VERSION, APP_VERSION = "1.4.0+ci.77", "2026.10"
+VERSION, APP_VERSION = "1.4.0+ci.77", "2026.10+7"
 IGNORED = (".env", ".env.prod", "signing.pem", "server.key", "look.ipynb", "testdata/payments.csv")
 KEPT = ("Chart.yaml", "values.yaml", "values.schema.json")
 
