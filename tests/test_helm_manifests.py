@@ -6,13 +6,26 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from labs.grading.evidence import CouldNotCheck, Mismatch
+
 LAB = Path(__file__).resolve().parent.parent / "stage2_cloud" / "05_package_with_helm"
-OWN = ("manifests", "helm_inside", "helm_cluster")
+OWN = (
+    "manifests",
+    "helm_inside",
+    "helm_cluster",
+    "helm_runs",
+    "company",
+    "likeness",
+    "reading",
+    "renders",
+    "wrong_values",
+    "server",
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +36,16 @@ def manifests() -> Iterator[ModuleType]:
 @pytest.fixture(scope="module")
 def helm_inside() -> Iterator[ModuleType]:
     yield from _loaded("helm_inside")
+
+
+@pytest.fixture(scope="module")
+def helm_runs() -> Iterator[ModuleType]:
+    yield from _loaded("helm_runs")
+
+
+@pytest.fixture(scope="module")
+def likeness() -> Iterator[ModuleType]:
+    yield from _loaded("likeness")
 
 
 def _loaded(name: str) -> Iterator[ModuleType]:
@@ -121,3 +144,40 @@ def test_rendered_files_are_cut_where_helm_cuts_them(helm_inside: ModuleType) ->
         'b: "--- no"\nc: |\n  ---\n  d',
         "# comment\ne: 2",
     ]
+
+
+class _Slow:
+    """A sandbox in which nothing ends in time."""
+
+    def give(self, name: str, data: object) -> str:
+        return name
+
+    def run(self, *words: str, **limits: object) -> SimpleNamespace:
+        return SimpleNamespace(status=-9, killed="time")
+
+
+def test_a_slow_machine_is_nobodys_fault(helm_runs: ModuleType) -> None:
+    """A template that does not end is found when the chart is rendered; later it is the machine."""
+    with pytest.raises(CouldNotCheck, match="less busy"):
+        helm_runs.run(_Slow(), [], rendered=True)
+    with pytest.raises(Mismatch):
+        helm_runs.run(_Slow(), [])
+
+
+def test_the_namespace_and_hashes_are_no_difference(likeness: ModuleType) -> None:
+    """What an environment may differ in is taken out; an annotation of one environment stays."""
+
+    def things(space: str, name: str, notes: dict[str, str]) -> list[dict[str, Any]]:
+        subjects = [{"kind": "ServiceAccount", "name": "a", "namespace": space}]
+        pod = {"metadata": {"annotations": notes}, "spec": {"containers": []}}
+        return [
+            {"kind": "RoleBinding", "metadata": {"name": "a", "namespace": space}, "subjects": subjects},
+            {"kind": "Job", "metadata": {"name": name}, "spec": {"template": pod}},
+        ]
+
+    env, hashes = SimpleNamespace(host="h"), {"sum"}
+    one = likeness.reduced(things("s-1", "a-1f", {"sum": "x"}), env, "s-1", hashes)
+    other = likeness.reduced(things("s-2", "a-2e", {"sum": "y"}), env, "s-2", hashes)
+    more = likeness.reduced(things("s-2", "a-2e", {"sum": "y", "scrape": "true"}), env, "s-2", hashes)
+    assert one == other
+    assert other != more

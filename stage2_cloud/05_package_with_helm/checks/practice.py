@@ -1,4 +1,4 @@
-"""Helm for a machine without `helm`: the same engine, six of its commands. Run it in the folder that holds chart/.
+"""Helm for a machine without `helm`: the same engine, some of its commands. Run it in the folder that holds chart/.
 
     python practice.py template ENVIRONMENT [KEY=VALUE …]    what `helm template` prints
     python practice.py lint ENVIRONMENT [KEY=VALUE …]        what `helm lint --strict` says
