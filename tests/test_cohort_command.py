@@ -188,10 +188,10 @@ def test_clones_are_made_from_a_list_and_one_that_fails_is_a_note(course: Path, 
     assert book["asha"]["earned"] == "0", "what was pushed later is graded"
     (made / "sums.py").write_text(GOOD)
     subprocess.run([*git, "commit", "-qam", "three"], check=True)
-    assert labs(course, "grade", "cohort.csv", "--isolation", "open", *due).returncode == 0
+    assert labs(course, "grade", "cohort.CSV", "--isolation", "open", *due).returncode == 3, "ravi, still"
     made.rename(tmp_path / "gone")
     for clone_is_there in (True, False):
-        gone = labs(course, "grade", "cohort.csv", "--isolation", "open", *due)
+        gone = labs(course, "grade", "cohort.CSV", "--isolation", "open", *due)
         book = {row["learner"]: row for row in rows(tmp_path / "grades" / "labs.csv")}
         assert (book["asha"]["earned"], book["asha"]["after_lateness"]) == ("4", "3.2"), "nothing is lost"
         if clone_is_there:
