@@ -33,6 +33,8 @@ POLICIES = ("PolicyDocument", "AssumeRolePolicyDocument", "Policy", "policyText"
 ALWAYS = ("sts:GetCallerIdentity",)  # nobody can be denied this one
 NOT_HERE = {
     "cloudformation": "CloudFormation (its templates would be built too loosely)",
+    "iam:AddClientIDToOpenIDConnectProvider": "changes of a provider's audiences (make the provider with all of them)",
+    "iam:RemoveClientIDFromOpenIDConnectProvider": "changes of a provider's audiences",
     "sts:GetSessionToken": "sessions of users",
     "sts:GetFederationToken": "federated users",
     "sts:AssumeRoleWithSAML": "SAML",

@@ -57,6 +57,7 @@ VERSIONED = {
     "GetObject", "DeleteObject", "GetObjectAcl", "PutObjectAcl", "GetObjectTagging", "PutObjectTagging",
     "DeleteObjectTagging", "GetObjectAttributes",
 }  # fmt: skip
+TLS_VERSION = "1.3"  # of every request that does not say it came without TLS
 READING, WRITING, DELETING = 0, 1, 2
 WAY = {"GET": READING, "HEAD": READING, "PUT": WRITING, "POST": WRITING, "DELETE": DELETING}
 DELETED_KEY = re.compile(
@@ -125,8 +126,10 @@ def _object_actions(request: HttpRequest) -> Iterator[str]:
 
 
 def context(request: HttpRequest) -> dict[str, list[str]]:
-    """Condition keys of S3 that a request brings."""
+    """Condition keys of S3 that a request brings. Over plain HTTP there is no version of TLS."""
     found: dict[str, list[str]] = {}
+    if request.headers.get("x-labs-transport") != "http":
+        found["s3:tlsversion"] = [TLS_VERSION]
     for name in ("prefix", "delimiter", "max-keys"):
         if name in request.query:
             found[f"s3:{name}"] = [request.query[name]]

@@ -33,9 +33,9 @@ KEYS_BY_SERVICE = {
     ),
     "s3": (
         "delimiter existingobjecttag/ if-match if-none-match locationconstraint max-keys prefix "
-        "requestobjecttag/ requestobjecttagkeys versionid x-amz-acl x-amz-copy-source x-amz-metadata- "
-        "directive x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id x-amz- "
-        "storage-class"
+        "requestobjecttag/ requestobjecttagkeys tlsversion versionid x-amz-acl x-amz-copy-source "
+        "x-amz-metadata-directive x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id "
+        "x-amz-storage-class"
     ),
     "sts": "externalid rolesessionname",
     "iam": "permissionsboundary policyarn",

@@ -191,6 +191,7 @@ def _role(iam: Any, name: str) -> dict[str, Any]:
         "inline": inline,
         "attached": {arn: document(iam, arn) for arn in attached},
         "boundary": {boundary: document(iam, boundary)} if boundary else None,
+        "tags": role.get("Tags", []),
     }
 
 

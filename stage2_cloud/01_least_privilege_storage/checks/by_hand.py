@@ -12,9 +12,10 @@ from botocore.exceptions import ClientError
 from account import EVERYTHING, TOO_MUCH, Account, Keys, an_administrator
 from identities import become
 from matrix import HARMLESS, OLD, POINTER
-from world import ACCOUNT, Plan, user_arn
+from world import ACCOUNT, AUDIENCE, ISSUER, PROVIDER, Plan, user_arn
 
 HELP = "help-at-night"
+MOST_VERSIONS = 5  # of a managed policy; source: IAM User Guide, "Versioning IAM policies"
 
 
 def plant(account: Account, plan: Plan) -> tuple[dict[str, str], str]:
@@ -74,8 +75,18 @@ def open_everything(account: Account, plan: Plan) -> str:
     _change_what_it_has(iam, "artifacts-ci")
     whole_account = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
     _trust(
-        iam, "artifacts-auditor", {"Effect": "Allow", "Principal": whole_account, "Action": "sts:AssumeRole"}
+        iam,
+        f"artifacts-server-{first}",
+        {"Effect": "Allow", "Principal": whole_account, "Action": "sts:AssumeRole"},
     )
+    # Whom these two trust stays; what is asked of them goes.
+    auditor = {"AWS": user_arn("partner-audit")}
+    _trust(iam, "artifacts-auditor", {"Effect": "Allow", "Principal": auditor, "Action": "sts:AssumeRole"})
+    any_token = {
+        "Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{ISSUER}:aud": AUDIENCE}},
+    }  # fmt: skip
+    _trust(iam, "artifacts-ci", any_token)
     developer = {"AWS": user_arn("developer")}
     _trust(
         iam,
@@ -84,9 +95,14 @@ def open_everything(account: Account, plan: Plan) -> str:
     )
     with contextlib.suppress(ClientError):  # it may have none
         iam.delete_role_permissions_boundary(RoleName=f"artifacts-trainer-{third}")
+    # Another boundary, which bounds nothing; and of the first one so many versions that IAM takes no more.
+    iam.put_role_permissions_boundary(
+        RoleName=f"artifacts-trainer-{second}", PermissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/{HELP}"
+    )
     boundary = iam.get_role(RoleName=f"artifacts-trainer-{first}")["Role"].get("PermissionsBoundary")
     if boundary:
-        _new_version(iam, boundary["PermissionsBoundaryArn"])
+        for _ in range(MOST_VERSIONS - 1):
+            _new_version(iam, boundary["PermissionsBoundaryArn"])
     return "opened the bucket, and changed trust, policies and boundaries of roles"
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 import by_hand
 import matrix
+import on_paper
 from account import Account
 from identities import become, become_ci
 from matrix import Cell, Matrix
+from on_paper import Duties
 from world import Plan
 
 SPARE = 16  # calls that must be denied, drawn for each role that is not looked at in full
@@ -18,9 +21,12 @@ LEAST = "Allow what its work needs, named in full; what no statement allows is d
 OF_NO_MODEL = ("no-model",)
 OVER_HTTP = {"X-Labs-Transport": "http"}
 Outcomes = list[tuple[str, bool, str]]
+Settings = Mapping[str, Any]
 
 
-def of_trainers(account: Account, plan: Plan, cells: Matrix, rng: np.random.Generator) -> None:
+def of_trainers(
+    account: Account, plan: Plan, cells: Matrix, settings: Settings, rng: np.random.Generator
+) -> None:
     for model in plan.stem_first:
         role = f"artifacts-trainer-{model}"
         keys = become(account, f"{model}-training", role)
@@ -29,34 +35,48 @@ def of_trainers(account: Account, plan: Plan, cells: Matrix, rng: np.random.Gene
         looked += [*cells.moves_pointers([model], tag), *cells.configures(role), *cells.settings(False)]
         looked = looked if model == plan.stem else _some(rng, looked)
         matrix.judge(role, matrix.outcomes(account, keys, looked), LEAST)
+        _on_paper(settings, plan, role, Duties((model,), (model,), (model,)))
 
 
-def of_servers(account: Account, plan: Plan, cells: Matrix, rng: np.random.Generator) -> None:
+def of_servers(
+    account: Account, plan: Plan, cells: Matrix, settings: Settings, rng: np.random.Generator
+) -> None:
     for model in plan.stem_first:
         role = f"artifacts-server-{model}"
         keys = become(account, f"{model}-serving", role)
         looked = [*cells.reads([model]), *_writes_nothing(cells, role), *cells.settings(False)]
         looked = looked if model == plan.stem else _some(rng, looked)
         matrix.judge(role, matrix.outcomes(account, keys, looked), LEAST)
+        _on_paper(settings, plan, role, Duties((model,)))
 
 
-def of_ci(account: Account, plan: Plan, cells: Matrix, rng: np.random.Generator) -> None:
+def of_ci(account: Account, plan: Plan, cells: Matrix, settings: Settings, rng: np.random.Generator) -> None:
     keys, role = become_ci(account, plan), "artifacts-ci"
     looked = [*cells.reads(plan.models), *cells.moves_pointers(plan.models, "by-ci")]
     looked += [*cells.creates(OF_NO_MODEL, "by-ci"), *cells.destroys("by-ci"), *cells.configures(role)]
     looked += _some(rng, list(cells.settings(False)))
     matrix.judge(role, matrix.outcomes(account, keys, looked), LEAST)
+    _on_paper(settings, plan, role, Duties(plan.models, moves=plan.models))
 
 
-def of_the_auditor(account: Account, plan: Plan, cells: Matrix, rng: np.random.Generator) -> None:
+def of_the_auditor(
+    account: Account, plan: Plan, cells: Matrix, settings: Settings, rng: np.random.Generator
+) -> None:
     role = "artifacts-auditor"
     keys = become(account, "partner-audit", role, ExternalId=plan.external_id)
     looked = [*cells.settings(True), *cells.reads(OF_NO_MODEL), *cells.configures(role)]
     looked += _some(rng, _writes_nothing(cells, role))
     matrix.judge(role, matrix.outcomes(account, keys, looked), LEAST)
+    _on_paper(settings, plan, role, Duties(settings=True))
 
 
-def over_plain_http(account: Account, plan: Plan) -> None:
+def _on_paper(settings: Settings, plan: Plan, role: str, duties: Duties) -> None:
+    """All other calls. They are looked at last: a real call says more."""
+    calls = on_paper.all_calls(plan, role, duties)
+    matrix.judge(role, on_paper.role_of(settings, plan, role).outcomes(calls), LEAST)
+
+
+def over_plain_http(account: Account, plan: Plan, settings: Settings) -> None:
     """The same calls of an administrator with TLS and without. (No user of a role has more than an administrator.)"""
     cells = Matrix(plan, {}, "")
     looked = [cells.get("notes.txt", True), cells.listing("", True), *cells.settings_of_the_bucket(True)]
@@ -68,6 +88,9 @@ def over_plain_http(account: Account, plan: Plan) -> None:
     outcomes = [(call, False, outcome) for call, _, outcome in matrix.outcomes(plain, plain.admin, looked)]
     hint = "A bucket policy can deny everybody by a condition. It names the bucket, and what is in it."
     matrix.judge("an administrator, over plain HTTP", outcomes, hint)
+    http = on_paper.administrator_over_http(settings, plan)
+    hint = "Reading is not all that one can do with a bucket and with an object."
+    matrix.judge("an administrator, over plain HTTP", http.outcomes(on_paper.of_the_bucket(plan)), hint)
 
 
 def with_too_much(account: Account, plan: Plan, rng: np.random.Generator) -> dict[str, Outcomes]:
@@ -81,6 +104,16 @@ def with_too_much(account: Account, plan: Plan, rng: np.random.Generator) -> dic
         looked = _some(rng, looked, 3 * SPARE if model == plan.stem else SPARE)
         found[role] = list(matrix.outcomes(account, keys_of[role], [*looked, *cells.governs(role)]))
     by_hand.stop_helping(account, plan)
+    return found
+
+
+def with_too_much_on_paper(settings: Settings, plan: Plan) -> dict[str, Outcomes]:
+    """The same, for all other calls."""
+    found = {}
+    for model in plan.stem_first:
+        role, duties = f"artifacts-trainer-{model}", Duties((model,), (model,), (model,))
+        helped = on_paper.role_of(settings, plan, role, on_paper.HELP)
+        found[role] = helped.outcomes(on_paper.all_calls(plan, role, duties))
     return found
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from account import Account, Keys
 from matrix import attempt, judge
-from world import AUDIENCE, ISSUER, OTHER_AUDIENCE, Plan
+from world import AUDIENCE, ISSUER, OTHER_AUDIENCE, PROVIDER, Plan
 
+AUDIENCES = (AUDIENCE, OTHER_AUDIENCE)
 STRANGERS = 3  # users of other jobs who try each role
 
 
@@ -88,6 +89,16 @@ def tokens(account: Account, plan: Plan) -> Iterator[tuple[str, bool, str]]:
         f"repo:{plan.repository.upper()}:ref:refs/heads/{plan.branch}",
     ):
         yield _bear(account, sub, AUDIENCE, False)
+
+
+def audiences(account: Account) -> list[str]:
+    """For whom the identity provider takes tokens; none where it is gone."""
+    iam = account.client("iam")
+    try:
+        found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)["ClientIDList"]
+    except iam.exceptions.NoSuchEntityException:
+        return []
+    return sorted(str(one) for one in found)
 
 
 def _bear(account: Account, sub: str, aud: str, allowed: bool) -> tuple[str, bool, str]:

@@ -18,6 +18,7 @@ from labs.checks import Answer
 from world import Plan
 
 READABLE = {"STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
+OTHER_KEYS = ("a-model-of-next-year/blobs/a", "notes.txt")
 Rules = Sequence[Mapping[str, Any]]  # as get_bucket_lifecycle_configuration gives them
 
 
@@ -115,8 +116,21 @@ def stored(plan: Plan, rng: np.random.Generator) -> Iterator[tuple[Stored, str]]
             )
 
 
+def of_other_keys(rng: np.random.Generator) -> Iterator[tuple[Stored, str]]:
+    """What belongs to no model of today: the rules are for all keys."""
+    for key in OTHER_KEYS:
+        yield Stored(key, 3650, what="a current object of 3650 days"), "kept"
+        yield Stored(key, 15, 14, what="replaced 14 days ago"), "kept"
+        replaced = int(rng.integers(61, 400))
+        yield Stored(key, replaced + 1, replaced, what=f"replaced {replaced} days ago"), "deleted"
+        yield (
+            Stored(key, 61, marker=True, what="a delete marker with nothing behind it for 61 days"),
+            "deleted",
+        )
+
+
 def judge(plan: Plan, rules: Rules, rng: np.random.Generator) -> None:
-    for one, wanted in stored(plan, rng):
+    for one, wanted in (*stored(plan, rng), *of_other_keys(rng)):
         got = fate(rules, one)
         Answer(f"lifecycle rules of {plan.bucket}, {one.what}: {one.key}").require(
             got == wanted,
@@ -124,9 +138,12 @@ def judge(plan: Plan, rules: Rules, rng: np.random.Generator) -> None:
             got=got,
             hint="What is old is not what is unused. See S3's noncurrent versions.",
         )
-    for age in (15, 400):
-        Answer(f"lifecycle rules of {plan.bucket}, an upload that began {age} days ago").require(
-            aborted(rules, f"{plan.models[0]}/blobs/a", age),
+    uploads = [(f"{plan.models[0]}/blobs/a", age) for age in (15, 400)]
+    uploads += [(key, 15) for key in OTHER_KEYS]
+    for key, age in uploads:
+        of_key = f", of {key}" if key in OTHER_KEYS else ""
+        Answer(f"lifecycle rules of {plan.bucket}, an upload that began {age} days ago{of_key}").require(
+            aborted(rules, key, age),
             wanted="aborted",
             got="kept, and paid for",
             hint="No listing shows the parts of an unfinished upload.",

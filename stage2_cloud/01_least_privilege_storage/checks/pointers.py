@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 import lifecycle
-from between import Between
+from between import Between, Held
 from labs.checks import Answer, Finished
 from shop import SECONDS, Evidence, Shop, expect_error, expect_pointer, until
 from world import Model, draw_small, draw_versions
 
 KEPT_DAYS = 400
+Moment = Callable[[Held], bool]  # whether a request of the slow publisher is to wait
 
 
 def race(shop: Shop, rng: np.random.Generator) -> None:
-    """One publisher waits before its pointer while another one publishes: the first pointer of all, and a later one."""
-    name, versions = "fraud", draw_versions(rng, 5)
-    for round_ in ("the first pointer of all", "a pointer that is there"):
-        slow, quick = versions.pop(), versions.pop()
-        _publish_while(shop, rng, name, slow, quick)
-        did = Answer(f"publish {slow} and {quick} at the same time, {round_}")
+    """One publisher waits at its pointer while others publish: the first pointer of all, and a later one.
+
+    In the first round it is disturbed before its first write, and again when it has read the pointer anew. In the
+    second one between its first two requests about the pointer, whatever these are.
+    """
+    name, versions = "fraud", draw_versions(rng, 6)
+    for round_, moments in (
+        ("the first pointer of all", (_first_write(name), _second_request(name))),
+        ("a pointer that is there", (_second_request(name),)),
+    ):
+        slow, quick = versions.pop(), [versions.pop() for _ in moments]
+        _publish_while(shop, rng, name, slow, dict(zip(quick, moments, strict=True)))
+        did = Answer(f"publish {slow} and {' and '.join(quick)} at the same time, {round_}")
         _expect_both(shop, did, name, slow, quick)
     _roll_while(shop, rng, name, versions.pop())
 
 
-def _expect_both(shop: Shop, did: Evidence, name: str, slow: str, quick: str) -> None:
+def _first_write(name: str) -> Moment:
+    return lambda held: held.writes and held.is_about(f"/{name}/latest.json")
+
+
+def _second_request(name: str) -> Moment:
+    """Between two reads of the pointer, or between a read and a write: what is known of it is old by now."""
+    seen = 0
+
+    def is_here(held: Held) -> bool:
+        nonlocal seen
+        seen += held.is_about(f"/{name}/latest.json")
+        return seen == 2
+
+    return is_here
+
+
+def _expect_both(shop: Shop, did: Evidence, name: str, slow: str, quick: list[str]) -> None:
     got = shop.pointer(name)
     did.require(
-        (got.get("version"), got.get("previous")) == (slow, quick),
-        wanted=f"the pointer names {slow}, which came last, and before it {quick}",
+        (got.get("version"), got.get("previous")) == (slow, quick[-1]),
+        wanted=f"the pointer names {slow}, which came last, and before it {quick[-1]}",
         got=f"it names {got.get('version')}, and before it {got.get('previous')}",
         hint="The later write must not wipe out the earlier one: `If-Match`, or `If-None-Match: *` where nothing is.",
     )
 
 
-def _publish_while(shop: Shop, rng: np.random.Generator, name: str, slow: str, quick: str) -> None:
+def _publish_while(
+    shop: Shop, rng: np.random.Generator, name: str, slow: str, quick: Mapping[str, Moment]
+) -> None:
+    """Publish `slow`, and at each of the moments another version."""
     with Between(shop.account.url) as between:
         process = shop.begin(between, "publish", shop.folder(draw_small(rng)), name, slow)
-        held = until(process, between, lambda held: held.writes and held.is_about(f"/{name}/latest.json"))
-        shop.publish(draw_small(rng), name, quick)
+        held: Held | None = None
+        for version, moment in quick.items():
+            if held:
+                held.go()
+            held = until(process, between, moment)
+            shop.publish(draw_small(rng), name, version)
         while held:
             held.go()
             held = between.next(lambda: process.alive)

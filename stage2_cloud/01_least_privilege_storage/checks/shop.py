@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,10 +49,12 @@ class Shop:
     def rollback(self, name: str, **how: Any) -> Answer:
         return self.work.call("artifacts.py:rollback", name, timeout=SECONDS, **how)
 
-    def fetch(self, name: str, version: str, **how: Any) -> tuple[Answer, str]:
-        """The answer, and the folder that it was to write."""
+    def fetch(self, name: str, version: str, *, empty: bool = False, **how: Any) -> tuple[Answer, str]:
+        """The answer, and the folder that it was to write. It does not exist yet, or is `empty`."""
         self._folders += 1
         to_dir = f"fetched-{self._folders}"
+        if empty:
+            self.work.run("mkdir", to_dir).expect(status=0)
         return self.work.call("artifacts.py:fetch", name, version, to_dir, timeout=SECONDS, **how), to_dir
 
     def begin(self, between: Between, *words: str) -> Process:
@@ -64,9 +67,9 @@ class Shop:
 
     # What the grader sees
 
-    def expect_whole(self, name: str, version: str, wanted: Model, hint: str) -> None:
-        """`fetch` writes exactly the files of the model."""
-        answer, folder = self.fetch(name, version)
+    def expect_whole(self, name: str, version: str, wanted: Model, hint: str, *, empty: bool = False) -> None:
+        """`fetch` writes exactly the files of the model, to a folder that does not exist yet or is `empty`."""
+        answer, folder = self.fetch(name, version, empty=empty)
         answer.require(
             not (wrong := self.differences(folder, wanted)),
             wanted=f"the {len(wanted.files)} files that were published",
@@ -75,11 +78,14 @@ class Shop:
         )
 
     def expect_refused(self, name: str, version: str, errors: tuple[str, ...], case: str) -> None:
-        """`fetch` raises one of these, and leaves nothing in the folder."""
+        """`fetch` raises one of these (whatever, if there are none), and leaves nothing in the folder or beside it."""
+        before = self._files()
         answer, folder = self.fetch(name, version, may_raise=True)
-        expect_error(
-            answer, errors, case, hint="Check every file against the manifest before anybody sees it."
-        )
+        hint = "Check every file against the manifest before anybody sees it."
+        if errors:
+            expect_error(answer, errors, case, hint)
+        else:
+            answer.require(answer.error, wanted=f"an error: {case}", got="an answer", hint=hint)
         left = self.differences(folder, Model({}))
         answer.require(
             not left,
@@ -87,6 +93,16 @@ class Shop:
             got=left,
             hint="Download to a folder beside it, and rename when all is checked.",
         )
+        beside = sorted(self._files() - before)
+        answer.require(
+            not beside,
+            wanted="nothing beside the folder either when the fetch failed",
+            got=f"{len(beside)} files, the first of which is {beside[0] if beside else ''}",
+            hint="Whatever ends a fetch must pass by the place where you tidy up.",
+        )
+
+    def _files(self) -> set[str]:
+        return {path for path in self.work.files() if "__pycache__" not in path}
 
     def expect_latest(self, name: str, version: str, hint: str) -> None:
         self.latest(name).expect(value=version, hint=hint)
@@ -127,6 +143,20 @@ class Shop:
 
     def plant(self, key: str, content: bytes) -> None:
         self.account.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    @contextlib.contextmanager
+    def sealed(self, key: str) -> Iterator[None]:
+        """Nobody may read this object meanwhile."""
+        s3 = self.account.client("s3")
+        arn = f"arn:aws:s3:::{self.bucket}/{key}"
+        deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": arn}
+        s3.put_bucket_policy(
+            Bucket=self.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+        )
+        try:
+            yield
+        finally:
+            s3.delete_bucket_policy(Bucket=self.bucket)
 
     def remove(self, key: str) -> None:
         self.account.client("s3").delete_object(Bucket=self.bucket, Key=key)

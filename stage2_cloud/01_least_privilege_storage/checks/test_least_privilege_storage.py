@@ -115,36 +115,36 @@ def closes_the_bucket(plan, kept):
 
 
 @check(points=2, after=builds_the_platform)
-def refuses_plain_http(account, plan):
+def refuses_plain_http(account, plan, kept):
     """refuses everybody, administrators included, who comes without TLS"""
-    duties.over_plain_http(account, plan)
+    duties.over_plain_http(account, plan, kept["settings"])
 
 
 # Who may do what
 
 
 @check(points=4, after=builds_the_platform)
-def trainer_publishes_its_model(account, plan, cells, rng):
+def trainer_publishes_its_model(account, plan, cells, kept, rng):
     """lets a trainer publish its own model, write once, and do nothing else"""
-    duties.of_trainers(account, plan, cells, rng)
+    duties.of_trainers(account, plan, cells, kept["settings"], rng)
 
 
 @check(points=4, after=builds_the_platform)
-def server_reads_its_model(account, plan, cells, rng):
+def server_reads_its_model(account, plan, cells, kept, rng):
     """lets a server read and list its own model, and do nothing else"""
-    duties.of_servers(account, plan, cells, rng)
+    duties.of_servers(account, plan, cells, kept["settings"], rng)
 
 
 @check(points=3, after=builds_the_platform)
-def ci_moves_the_pointers(account, plan, cells, rng):
+def ci_moves_the_pointers(account, plan, cells, kept, rng):
     """lets the CI role read every model and move the pointers, and do nothing else"""
-    duties.of_ci(account, plan, cells, rng)
+    duties.of_ci(account, plan, cells, kept["settings"], rng)
 
 
 @check(points=2, after=builds_the_platform)
-def auditor_sees_settings_only(account, plan, cells, rng):
+def auditor_sees_settings_only(account, plan, cells, kept, rng):
     """lets the auditor see how bucket and roles are set, and none of the data"""
-    duties.of_the_auditor(account, plan, cells, rng)
+    duties.of_the_auditor(account, plan, cells, kept["settings"], rng)
 
 
 @check(points=3, after=builds_the_platform)
@@ -158,8 +158,15 @@ def roles_trust_whom_they_name(account, plan, rng):
 
 
 @check(points=3, after=builds_the_platform)
-def ci_believes_one_branch(account, plan):
+def ci_believes_one_branch(account, plan, kept):
     """lets the CI role be assumed by tokens of the one branch of the one repository, made for AWS"""
+    left = identities.audiences(account)
+    kept["applied"].require(
+        set(identities.AUDIENCES) <= set(left),
+        wanted=f"the identity provider as it was, with the audiences {', '.join(identities.AUDIENCES)}",
+        got=f"it takes tokens for {', '.join(left) or 'nobody'}",
+        hint="Other teams use the provider too. Which part of your work is about all tokens, and which about one role?",
+    )
     hint = "A trust policy must ask for `sub` and for `aud`, each in full."
     matrix.judge("a run of GitHub Actions", identities.tokens(account, plan), hint)
 
@@ -195,10 +202,14 @@ def changes_nothing_the_second_time(work, services, plan, kept):
 @check(points=3, after=changes_nothing_the_second_time)
 def boundary_holds(plan, kept, rng):
     """keeps every trainer within its boundary, even when somebody gives it everything"""
-    found = duties.with_too_much(kept["another"][0].in_a_fork(), plan, rng)
+    account, _, first = kept["another"]
     hint = "A permissions boundary on the role says what is the most that any policy can give it."
-    for role, outcomes in found.items():
-        matrix.judge(f"{role}, which somebody has given {TOO_MUCH}", outcomes, hint)
+    for found in (
+        duties.with_too_much(account.in_a_fork(), plan, rng),
+        duties.with_too_much_on_paper(first, plan),
+    ):
+        for role, outcomes in found.items():
+            matrix.judge(f"{role}, which somebody has given {TOO_MUCH}", outcomes, hint)
 
 
 @check(points=3, after=changes_nothing_the_second_time, when=boundary_holds)

@@ -13,11 +13,13 @@ from labs.checks import Answer
 from shop import SECONDS, Shop, expect_error, expect_pointer, until
 from world import Model, draw_model, draw_small, draw_versions
 
+MEBIBYTE = 1 << 20  # one file is larger than what one read() may give
 REFUSALS = ("NotPublished", "Corrupted")
 
 
 def publish_and_fetch(shop: Shop, rng: np.random.Generator) -> None:
     first, second, (old, new) = draw_model(rng), draw_model(rng), draw_versions(rng, 2)
+    second = Model({**second.files, "trees/forest.bin": rng.bytes(MEBIBYTE + int(rng.integers(1, 200_000)))})
     for ask in (shop.latest, shop.rollback):
         expect_error(
             ask("fraud", may_raise=True), ("NotPublished",), "nothing is published", "See the contract."
@@ -28,8 +30,8 @@ def publish_and_fetch(shop: Shop, rng: np.random.Generator) -> None:
     shop.expect_stored(published, "fraud", new, second)
     expect_pointer(shop, published, "fraud", new, old)
     shop.expect_latest("fraud", new, hint="The pointer says so.")
-    for version, model in (("latest", second), (old, first), (new, second)):
-        shop.expect_whole("fraud", version, model, hint="Paths have folders; names have blanks.")
+    for version, model, empty in (("latest", second, False), (old, first, True)):
+        shop.expect_whole("fraud", version, model, hint="Paths have folders; names have blanks.", empty=empty)
     shop.fetch("fraud", "latest")[0].expect(value=new, hint="Return the version that the pointer named.")
     shop.expect_refused("fraud", "never-published", ("NotPublished",), "there is no such version")
 
@@ -180,14 +182,31 @@ def corrupt(shop: Shop, rng: np.random.Generator) -> None:
         ("the manifest is half", manifest, whole[: len(whole) // 2]),
         ("the manifest is another version's", manifest, json.dumps({**said, "version": other}).encode()),
     ]
+    faults += [
+        (f"the manifest {case}", manifest, json.dumps(text).encode()) for case, text in _no_manifests(said)
+    ]
     for case, place, fault in faults:
         good = shop.stored(place) or b""
         shop.plant(place, fault) if fault is not None else shop.remove(place)
         shop.expect_refused(name, version, ("Corrupted",), case)
         shop.plant(place, good)
+    with shop.sealed(f"{name}/blobs/{model.manifest[max(model.files)]['sha256']}"):
+        shop.expect_refused(name, version, (), "S3 refuses to give one of the files")
     _lead_outside(shop, name, version, said, rng)
     shop.plant(manifest, whole)
     shop.expect_whole(name, "latest", model, hint="This one is whole again.")
+
+
+def _no_manifests(said: Any) -> list[tuple[str, Any]]:
+    """JSON that is no manifest."""
+    path, about = next(iter(said["files"].items()))
+    without = {key: value for key, value in about.items() if key != "sha256"}
+    return [
+        ("is an empty list", []),
+        ("has no `files`", {key: value for key, value in said.items() if key != "files"}),
+        ("has a list as `files`", {**said, "files": [path]}),
+        ("has a file without `sha256`", {**said, "files": {**said["files"], path: without}}),
+    ]
 
 
 def _lead_outside(shop: Shop, name: str, version: str, said: Any, rng: np.random.Generator) -> None:
