@@ -149,6 +149,8 @@ def test_a_bucket_policy_asks_for_tls_and_encryption(account: Account) -> None:
     statements = [
         {**deny, "Action": "s3:*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
         {**deny, "Action": "s3:PutObject", "Condition": encryption},
+        {**deny, "Action": "s3:*", "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
+        {**deny, "Action": "s3:GetObjectAcl", "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.4"}}},
     ]
     s3.put_bucket_policy(
         Bucket="sealed", Policy=json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -158,6 +160,7 @@ def test_a_bucket_policy_asks_for_tls_and_encryption(account: Account) -> None:
     assert refused(s3.put_object, Bucket="sealed", Key="b", Body=b"1")[:2] == (403, "AccessDenied")
     assert refused(said(account.client("s3"), {"X-Labs-Transport": "http"}).put_object, **sealed)[0] == 403
     assert s3.get_object(Bucket="sealed", Key="a")["Body"].read() == b"1"
+    assert refused(s3.get_object_acl, Bucket="sealed", Key="a")[0] == 403
 
 
 def test_a_bucket_policy_lets_a_user_in_who_has_no_policy(account: Account) -> None:
@@ -335,12 +338,16 @@ def test_what_it_would_get_wrong_is_refused(account: Account) -> None:
     iam, s3 = account.client("iam"), account.client("s3")
     strange = json.dumps(allow("s3:*", "*", Bool={"aws:ViaAWSService": "true"}))
     iam.create_user(UserName="strange")
+    provider = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+    audience = {"OpenIDConnectProviderArn": provider, "ClientID": "sts.amazonaws.com"}
     for action, arguments in (
         (iam.put_user_policy, {"UserName": "strange", "PolicyName": "p", "PolicyDocument": strange}),
         (iam.create_policy, {"PolicyName": "p", "PolicyDocument": strange}),
         (s3.put_bucket_policy, {"Bucket": "models", "Policy": strange}),
         (account.client("cloudformation").create_stack, {"StackName": "s", "TemplateBody": "{}"}),
         (account.client("sts").get_session_token, {}),
+        (iam.add_client_id_to_open_id_connect_provider, audience),
+        (iam.remove_client_id_from_open_id_connect_provider, audience),
     ):
         status, code, message = refused(action, **arguments)
         assert (status, code) == (501, "NotImplemented")

@@ -112,6 +112,18 @@ def exit_words(status: int) -> str:
         return f"ended by signal {-status}"
 
 
+def limit_words(killed: str) -> str:
+    """A limit that ended a process, in words."""
+    return {
+        "": "",
+        "time": "it took too long",
+        "memory": "it used too much memory",
+        "output": "it printed without end",
+        "processes": "it started too many processes",
+        "disk": "it wrote too much to disk",
+    }.get(killed, killed)
+
+
 def _sequence(value: Any) -> bool:
     return isinstance(value, (list, tuple)) or (
         type(value).__module__ == "numpy" and getattr(value, "ndim", 0) > 0

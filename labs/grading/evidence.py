@@ -12,6 +12,7 @@ from labs.grading.compare import (
     close,
     exit_words,
     is_kind,
+    limit_words,
     names,
     parse_json,
     same,
@@ -193,8 +194,9 @@ class Finished(Evidence):
         if status is not None and self.status not in as_set(status):
             last = next((line for line in reversed(self.stderr.splitlines()) if line.strip()), "")
             said = f", {shorten(last.strip(), 160)}" if last else ""
+            why = f": {limit_words(self.killed)}" if self.killed else ""
             wanted = " or ".join(str(code) for code in sorted(as_set(status)))
-            self.fail(wanted=f"exit status {wanted}", got=f"{exit_words(self.status)}{said}", hint=hint)
+            self.fail(wanted=f"exit status {wanted}", got=f"{exit_words(self.status)}{why}{said}", hint=hint)
         return self
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from labs.catalog import Limits
 from labs.grading import collect, wire
-from labs.grading.compare import arguments, exit_words, shorten
+from labs.grading.compare import arguments, exit_words, limit_words, shorten
 from labs.grading.documents import Document
 from labs.grading.evidence import Answer, Finished, Mismatch, NotStarted, raised
 from labs.grading.process import Process, pipe_with, start_hint
 from labs.grading.running import Running
 from labs.grading.sandbox import Place, Sandbox
-from labs.grading.service import Service, limit_words, raised_from
+from labs.grading.service import Service, raised_from
 from labs.results import Finding
 
 NOT_STARTED_ERROR = "NotImplementedError"

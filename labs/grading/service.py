@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from labs.grading import wire
-from labs.grading.compare import exit_words, parse_json, shorten, show
+from labs.grading.compare import exit_words, limit_words, parse_json, shorten, show
 from labs.grading.evidence import Evidence, Finished, Mismatch, Raised, Reply, raised
 from labs.grading.load import Load, burst
 from labs.grading.running import Running
@@ -204,18 +204,6 @@ class Service(Evidence):
             while self.running.channel is not None:
                 news = wire.receive(self.running.channel, 0.1)
         return news if isinstance(news, dict) else {}
-
-
-def limit_words(killed: str) -> str:
-    """A limit that ended a process, in words."""
-    return {
-        "": "",
-        "time": "it took too long",
-        "memory": "it used too much memory",
-        "output": "it printed without end",
-        "processes": "it started too many processes",
-        "disk": "it wrote too much to disk",
-    }.get(killed, killed)
 
 
 def raised_from(error: Mapping[str, Any]) -> Raised:

@@ -144,10 +144,11 @@ def all_calls(plan: Plan, role: str, duties: Duties) -> Iterator[Call]:
 
 def of_the_bucket(plan: Plan) -> Iterator[Call]:
     """Every action of S3 on the artifact bucket and on one of its objects: none of them may be allowed."""
-    for action in BUCKET_ACTIONS:
-        yield _call(f"s3:{action}", f"arn:aws:s3:::{plan.bucket}", False)
-    for action in ("GetObject", "PutObject", *OBJECT_ACTIONS):
+    for action in ("PutObject", "GetObject", *OBJECT_ACTIONS):
         yield _call(f"s3:{action}", f"arn:aws:s3:::{plan.bucket}/{plan.models[0]}/latest.json", False)
+    for action in BUCKET_ACTIONS:
+        if action != "CreateBucket":  # of a bucket that is there
+            yield _call(f"s3:{action}", f"arn:aws:s3:::{plan.bucket}", False)
 
 
 def _of_objects(plan: Plan, duties: Duties) -> Iterator[Call]:

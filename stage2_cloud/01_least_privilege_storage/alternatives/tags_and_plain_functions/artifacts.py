@@ -145,7 +145,7 @@ def fetch(name, version, to_dir):
         raise NotPublished(f"{name} {version}")
     try:
         manifest = json.loads(text)
-        files = dict(manifest["files"])
+        files = {path: about["sha256"] for path, about in dict(manifest["files"]).items()}
     except (ValueError, KeyError, TypeError) as error:
         raise Corrupted(f"{name} {version}: {error!r}") from error
     if manifest.get("version") != version:
@@ -154,12 +154,12 @@ def fetch(name, version, to_dir):
     shutil.rmtree(beside, ignore_errors=True)
     os.makedirs(beside)
     try:
-        for path, about in files.items():
+        for path, digest in files.items():
             target = os.path.normpath(os.path.join(beside, path))
             if not target.startswith(beside + os.sep):
                 raise Damaged(path)
-            content, _ = read(s3, name, "blobs", about["sha256"])
-            if content is None or hashlib.sha256(content).hexdigest() != about["sha256"]:
+            content, _ = read(s3, name, "blobs", digest)
+            if content is None or hashlib.sha256(content).hexdigest() != digest:
                 raise Damaged(path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             with open(target, "wb") as file:
