@@ -28,7 +28,7 @@ def race(shop: Shop, rng: np.random.Generator) -> None:
         ("a pointer that is there", (_second_request(name),)),
     ):
         slow, quick = versions.pop(), [versions.pop() for _ in moments]
-        _publish_while(shop, rng, name, slow, dict(zip(quick, moments, strict=True)))
+        quick = _publish_while(shop, rng, name, slow, dict(zip(quick, moments, strict=True)))
         did = Answer(f"publish {slow} and {' and '.join(quick)} at the same time, {round_}")
         _expect_both(shop, did, name, slow, quick)
     _roll_while(shop, rng, name, versions.pop())
@@ -62,8 +62,9 @@ def _expect_both(shop: Shop, did: Evidence, name: str, slow: str, quick: list[st
 
 def _publish_while(
     shop: Shop, rng: np.random.Generator, name: str, slow: str, quick: Mapping[str, Moment]
-) -> None:
-    """Publish `slow`, and at each of the moments another version."""
+) -> list[str]:
+    """Publish `slow`, and at each of the moments another version, until it has ended; returns these."""
+    published: list[str] = []
     with Between(shop.account.url) as between:
         process = shop.begin(between, "publish", shop.folder(draw_small(rng)), name, slow)
         held: Held | None = None
@@ -71,13 +72,17 @@ def _publish_while(
             if held:
                 held.go()
             held = until(process, between, moment)
+            if published and not held:
+                break
             shop.publish(draw_small(rng), name, version)
+            published.append(version)
         while held:
             held.go()
             held = between.next(lambda: process.alive)
         process.wait(SECONDS).expect(
             status=0, hint="Who loses the race reads the pointer again, and tries again."
         )
+    return published
 
 
 def _roll_while(shop: Shop, rng: np.random.Generator, name: str, version: str) -> None:
