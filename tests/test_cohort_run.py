@@ -312,7 +312,7 @@ def test_a_mark_stays_when_the_work_cannot_be_read_any_more(instructor: Instruct
 def test_one_command_at_a_time_writes_to_a_folder(instructor: Instructor, tmp_path: Path) -> None:
     cohort(tmp_path / "cohort", asha="good")
     code = (
-        "import sys, pathlib\nfrom labs.cohort.place import held\n"
+        "import sys, pathlib\nfrom labs.cohort.out_folder import held\n"
         "with held(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     argv = [sys.executable, "-c", code, str(tmp_path / "grades")]

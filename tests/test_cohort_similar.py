@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
+import pytest
+
+from labs.cohort import similar
 from labs.cohort.similar import K_GRAM, WINDOW, alike, tokens, winnow
 
 BEGINNINGS = [
@@ -123,3 +128,24 @@ def test_a_match_of_k_plus_window_tokens_is_always_found() -> None:
 def test_what_is_no_python_is_read_as_words() -> None:
     assert list(tokens("def (:\n  x = 'a\n")) == ["def", "(", ":", "x", "=", "'", "a"]
     assert list(tokens("FROM python:3.11 # base\n", python=False)) == ["FROM", "python", ":", "N", ".", "N"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_pair_that_can_be_named_is_passed_over(seed: int) -> None:
+    """Against a look at every pair."""
+    rng = random.Random(seed)
+    bases = [rng.sample(range(60), rng.randint(1, 40)) for _ in range(3)]
+    works = [
+        {one for one in rng.choice(bases) if rng.random() < 0.85} | set(rng.sample(range(60, 90), 2))
+        for _ in range(rng.randint(2, 25))
+    ]
+    spread = Counter(one for work in works for one in work)
+    common = {one for one, count in spread.items() if count > max(3, 0.25 * len(works))}
+    found = similar._candidates(works, spread, common, 0.5)
+    for a, b in combinations(range(len(works)), 2):
+        first, second = works[a], works[b]
+        rare, other = first - common, second - common
+        if len(first & second) >= 0.8 * min(len(first), len(second)) or (
+            rare & other and len(rare & other) >= 0.5 * min(len(rare), len(other))
+        ):
+            assert (a, b) in found

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
 
 from labs.cohort.clones import STALE
 from labs.cohort.gradebook import Mark
 from labs.cohort.late import LatePolicy
+from labs.cohort.names import few
 from labs.cohort.submissions import Submission
-
-SHOWN = 10
 
 
 def said(
@@ -23,18 +22,12 @@ def said(
         lines.append(f"Times that came without an offset: {count}, {how}.")
     if policy and (marked := [one.learner for one in submissions if one.late and one.at is None]):
         lines.append(
-            f"Marked late without a time: {_some(marked)}. One begun day is counted; --grace cannot be applied."
+            f"Marked late without a time: {few(marked)}. One begun day is counted; --grace cannot be applied."
         )
     if stale := [one.learner for one in submissions if any(note.startswith(STALE) for note in one.notes)]:
         lines.append(
-            f"Repositories that could not be refreshed, so the clones from before count: {_some(stale)}."
+            f"Repositories that could not be refreshed, so the clones from before count: {few(stale)}."
         )
     if kept := list(dict.fromkeys(mark.learner for mark in marks if mark.error and mark.result)):
-        lines.append(f"Not readable this time, so the marks from before stay: {_some(kept)}.")
+        lines.append(f"Not readable this time, so the marks from before stay: {few(kept)}.")
     return tuple(lines)
-
-
-def _some(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return ", ".join(every[:SHOWN]) + more

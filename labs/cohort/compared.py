@@ -7,9 +7,8 @@ from pathlib import Path
 
 from labs.cohort import person
 from labs.cohort.gradebook import Mark, read_csv
+from labs.cohort.names import few
 from labs.cohort.store import Store
-
-NAMED = 5
 
 
 def with_last_run(
@@ -21,10 +20,10 @@ def with_last_run(
     labs = {mark.lab for mark in marks}
     if others := sorted({lab for _, lab, *_ in store.all()} - labs):
         said.append(
-            f"gradebook.csv holds the labs of this command alone; graded earlier, and not in it: {_few(others)}"
+            f"gradebook.csv holds the labs of this command alone; graded earlier, and not in it: {few(others)}"
         )
     if gone := sorted({row["learner"] for row in before} - {mark.learner for mark in marks}):
-        said.append(f"{len(gone)} learners of the last run are not in this one: {_few(gone)}")
+        said.append(f"{len(gone)} learners of the last run are not in this one: {few(gone)}")
     reduced = sum(_above_0(row.get("late_percent")) for row in before if row["lab"] in labs)
     if reduced and not any(mark.late.percent for mark in marks):
         said.append(
@@ -32,7 +31,7 @@ def with_last_run(
         )
     if unused := person.unused(out / person.FILE, criteria):
         said.append(
-            f"{person.FILE}: the columns {_few(unused)} hold marks that are not in the gradebook: "
+            f"{person.FILE}: the columns {few(unused)} hold marks that are not in the gradebook: "
             "give the --rubric that has criteria of these names, or rename the columns"
         )
     return said
@@ -52,8 +51,3 @@ def _above_0(text: str | None) -> bool:
         return float((text or "0").replace(",", ".")) > 0
     except ValueError:
         return False
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

@@ -18,9 +18,9 @@ from labs.cohort import (
     compared,
     exports,
     gradebook,
+    out_folder,
     page,
     person,
-    place,
     reports,
     similar,
 )
@@ -100,7 +100,7 @@ def grade_cohort(catalog: Catalog, order: Order, screen: Screen) -> Graded:
     """
     _hidden_checks_are_of_labs(catalog, order.hidden)
     criteria = person.read_rubric(order.rubric) if order.rubric else ()
-    with place.held(order.out):
+    with out_folder.held(order.out):
         given = person.read_marks(order.out / person.FILE, criteria)
         return _grade_cohort(catalog, order, screen, criteria, given)
 
@@ -112,7 +112,7 @@ def _grade_cohort(
     criteria: tuple[person.Criterion, ...],
     given: Mapping[Key, Mapping[str, float]],
 ) -> Graded:
-    store = Store(order.out / place.STORE)
+    store = Store(order.out / out_folder.STORE)
     submissions = hand_ins(order, screen)
     early = {one.learner for one in submissions if order.since and one.at and one.at < order.since}
     planned, missing = plan(submissions, order.labs, order.tier, order.seeds, order.repeat, order.hidden)
@@ -256,7 +256,7 @@ def _write(
     written.append(order.out / "cohort.html")
     written += reports.write(order.out / "learners", marks, hidden)
     written += exports.write(order.out / "exports", [mark for mark in marks if not mark.left_out])
-    place.private(order.out, written)
+    out_folder.private(order.out, written)
     return written
 
 

@@ -29,9 +29,8 @@ class Mark:
 
     With a `result`, `error` says why it is an earlier one. `left_out`: handed in before `--since`, and never graded.
     `flaky` names checks that came out differently when they were repeated; `person` holds marks that a person gave, by
-    criterion. `notes` say what was left out of the submission, and why. Where `error` and `result` are both there, the
-    work could not be read this time, and the mark is that of the work from before. `system` and `number`: what the
-    learning system that the work came from calls the learner.
+    criterion. `notes` say what was left out of the submission, and why. `system` and `number`: what the learning system
+    that the work came from calls the learner.
     """
 
     learner: str

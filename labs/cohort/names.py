@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -128,6 +129,12 @@ def _blackboard(text: str, zone: tzinfo) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d-%H-%M-%S").replace(tzinfo=zone).astimezone(UTC)
     except ValueError:  # a date that there is not
         return None
+
+
+def few(names: Sequence[str], most: int = 10) -> str:
+    """The first names of a list, for a line on the screen."""
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def slug(text: str, keep: str = "") -> str:

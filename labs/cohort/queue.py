@@ -26,9 +26,7 @@ from labs.grading import collect
 from labs.results import LabResult
 
 ADDRESS = "LABS_QUEUE"  # the variable that names it, on every machine
-REFUSED = (
-    "Refused"  # the name of the state in which Prefect keeps the flow run of a machine that must not grade
-)
+REFUSED = "Refused"  # in Prefect, the state of a flow run whose machine must not grade
 META = sa.MetaData()
 WORKS = sa.Table(
     "works",

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.cohort import place
+from labs.cohort import out_folder
 from labs.errors import LabsError
 from labs.results import LabResult, State
 
@@ -67,9 +67,9 @@ class Store:
 
     def _plainly(self, error: sqlite3.DatabaseError) -> LabsError:
         if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            return place.full(self.path)
+            return out_folder.full(self.path)
         if isinstance(error, sqlite3.OperationalError):  # of the disk, and not of what the file holds
-            return LabsError(f"{self.path}: cannot be written ({error}).", place.ELSEWHERE)
+            return LabsError(f"{self.path}: cannot be written ({error}).", out_folder.ELSEWHERE)
         return LabsError(
             f"{self.path}: cannot be used as the store of results ({error}).",
             "Move it away, or give another folder with --out; then grade again.",

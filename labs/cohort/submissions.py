@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from labs.catalog import Lab
-from labs.cohort import places
+from labs.cohort import layout as layouts
 from labs.cohort.archives import (
     ENDINGS,
     EXPORT,
@@ -61,17 +61,17 @@ class Submission:
 
     def work(self, lab: Lab, only: bool) -> Path | None:
         """Where the work for a lab is: `work/LAB`, `LAB`, or the folder itself if it is graded for one lab alone."""
-        return next(iter(places.of_lab(self._layout, lab, only)), None)
+        return next(iter(layouts.of_lab(self._layout, lab, only)), None)
 
     def notes_on(self, lab: Lab, only: bool) -> tuple[str, ...]:
         """What to know of this submission and of where it holds the work for a lab."""
         broken = (self.error,) if self.error and self.work(lab, only) else ()
-        found = () if self.error and not broken else places.notes(self._layout, lab, only)
+        found = () if self.error and not broken else layouts.notes(self._layout, lab, only)
         return (*self.notes, *broken, *found)
 
     @cached_property
-    def _layout(self) -> places.Layout:
-        return places.Layout((self.folder, *self.more))
+    def _layout(self) -> layouts.Layout:
+        return layouts.Layout((self.folder, *self.more))
 
 
 def find(source: Path, scratch: Path, zone: tzinfo = UTC) -> list[Submission]:
@@ -94,7 +94,7 @@ def find(source: Path, scratch: Path, zone: tzinfo = UTC) -> list[Submission]:
     people: dict[str, list[tuple[str, Who]]] = {}
     for name in sorted({one.name for one in source.iterdir()} | set(left) | set(about)):
         if (
-            name in places.IGNORED
+            name in layouts.IGNORED
             or name.startswith(".")
             or not (name in about or _is_entry(source / name, left))
         ):
@@ -125,7 +125,7 @@ def _opened(archive: Path, inner: Path) -> tuple[Path, dict[str, list[tuple[str,
     shutil.rmtree(inner, ignore_errors=True)
     done = unpack(archive, inner, EXPORT)
     source = inner
-    for one in places.single_folders(inner):
+    for one in layouts.single_folders(inner):
         if one != inner and (is_known(one.name) or (one / "work").exists() or (one / ".git").exists()):
             break
         if len(list(one.iterdir())) > 1:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labs.cohort.desk import Graded
-from labs.cohort.place import STORE
+from labs.cohort.names import few
+from labs.cohort.out_folder import STORE
 from labs.desk import Desk, shown
 
 NAMED = 10
@@ -42,8 +43,7 @@ def _counts(graded: Graded, due: bool) -> Iterator[str]:
             "the same command grades them again"
         )
     if flaky := [f"{mark.learner}/{mark.lab}" for mark in marks if mark.flaky]:
-        more = ", …" if len(flaky) > NAMED else ""
-        yield f"{len(flaky)} came out differently when repeated: {', '.join(flaky[:NAMED])}{more}"
+        yield f"{len(flaky)} came out differently when repeated: {few(flaky)}"
     if missing := sum(mark.state == "not handed in" for mark in marks):
         yield f"{missing} not handed in"
     if left_out := sum(mark.left_out for mark in marks):
