@@ -21,6 +21,7 @@ def main() -> int:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # an old locale gets "?" and no crash
     try:
         from labs import (
+            author_commands,
             cohort_commands,
             commands,
             service_commands,
@@ -28,6 +29,7 @@ def main() -> int:
 
         service_commands.add_to(commands.app)
         cohort_commands.add_to(commands.app)
+        author_commands.add_to(commands.app)
         commands.app(prog_name="labs")
     except SystemExit as leaving:
         # Typer makes an exit of Ctrl-C; a command that said "stopped" itself exits with 130 without that.

@@ -9,9 +9,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from labs import __version__, board, catalog, lessons, practice
 from labs.catalog import Catalog
-from labs.desk import shown, sit_down
+from labs.desk import sit_down
 from labs.errors import LabsError
-from labs.machine import EMBEDDED, LOCAL, known
+from labs.machine import LOCAL, known
 
 
 class Teaching(TyperCommand):
@@ -49,12 +49,12 @@ def _slugs(incomplete: str) -> list[tuple[str, str]]:
     return [(lab.slug, lab.title) for lab in _course().labs if lab.slug.startswith(incomplete)]
 
 
-def _stages(incomplete: str) -> list[tuple[str, str]]:
+def stages(incomplete: str) -> list[tuple[str, str]]:
     return [(stage.name, stage.title) for stage in _course().stages if stage.name.startswith(incomplete)]
 
 
-def _labs_and_stages(incomplete: str) -> list[tuple[str, str]]:
-    return _slugs(incomplete) + _stages(incomplete)
+def labs_and_stages(incomplete: str) -> list[tuple[str, str]]:
+    return _slugs(incomplete) + stages(incomplete)
 
 
 LabName = Annotated[str, typer.Argument(metavar="LAB", help="The lab's name.", autocompletion=_slugs)]
@@ -118,11 +118,19 @@ def check(
         typer.Argument(
             metavar="LAB|STAGE",
             help="Labs or stages. Without: the lab whose folder you are in, else the last started.",
-            autocompletion=_labs_and_stages,
+            autocompletion=labs_and_stages,
             show_default=False,
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Check every lab of the course.")] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHECK",
+            help="Only this check, and those that it stands on; not remembered.",
+            show_default=False,
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Check again whenever you save, until Ctrl-C.")
     ] = False,
@@ -147,6 +155,7 @@ def check(
       labs check --watch         # again at every save
       labs check --seed 7        # on data that you have not seen
       labs check A_LAB
+      labs check A_LAB --only A_CHECK
       labs check A_STAGE --json
     """
     if watch and (as_json or solution):
@@ -158,10 +167,11 @@ def check(
         if not chosen and names:
             raise LabsError(f"No lab of {', '.join(names)} is written yet.", "See what is: labs list")
         chosen = chosen or (desk.current(),)
+        asked = practice.Asked(seed, known(tier), practice.one_check(chosen, only) if only else "")
         if watch:
-            practice.watch(desk, chosen, seed, known(tier))
+            practice.watch(desk, chosen, asked)
         else:
-            raise typer.Exit(practice.check(desk, chosen, seed, as_json, solution, known(tier)))
+            raise typer.Exit(practice.check(desk, chosen, asked, as_json, solution))
 
 
 @app.command(cls=Teaching)
@@ -219,60 +229,6 @@ def solution(
     """
     with sit_down() as desk:
         lessons.solution(desk, desk.catalog.lab(lab), give_up)
-
-
-@app.command(cls=Teaching)
-def new(
-    stage: Annotated[
-        str, typer.Argument(metavar="STAGE", help="The stage's folder.", autocompletion=_stages)
-    ],
-    slug: Annotated[str, typer.Argument(metavar="NAME", help="Lower case, with underscores.")],
-    title: Annotated[str, typer.Option(metavar="TEXT", help="What the lab is about, in a few words.")],
-) -> None:
-    """For authors: make a new lab that verifies.
-
-    \b
-    Example:
-      labs new A_STAGE warm_the_cache --title "Warm the cache"
-    """
-    from labs import scaffold
-
-    folder = scaffold.new(catalog.load(catalog.ROOT), stage, slug, title)
-    print(f"Made {shown(folder)}\n  next  labs verify {slug}")
-
-
-@app.command(cls=Teaching)
-def verify(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="LAB|STAGE", help="Labs or stages.", autocompletion=_labs_and_stages, show_default=False
-        ),
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Also what has not changed since it last verified.")
-    ] = False,
-    write: Annotated[
-        bool, typer.Option("--write", help="Write the mistakes' expected.txt; then read them.")
-    ] = False,
-    tier: Annotated[
-        str, typer.Option(metavar="TIER", help="embedded, or local: with the real things of this machine.")
-    ] = EMBEDDED,
-) -> None:
-    """For authors: prove that a lab grades rightly.
-
-    Right answers must pass, and every mistake must fail with the feedback that is written down.
-
-    \b
-    Examples:
-      labs verify                # every lab that changed
-      labs verify --write        # also write the feedback that each mistake gets
-      labs verify A_LAB --fresh
-    """
-    from labs.verify import main as verify_labs
-
-    code = verify_labs(tuple(names or ()), fresh=fresh, write=write, root=catalog.ROOT, tier=known(tier))
-    raise typer.Exit(code)
 
 
 @app.command(cls=Teaching)

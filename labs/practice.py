@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,9 @@ from labs import render
 from labs.catalog import Lab
 from labs.desk import Desk, shown
 from labs.errors import LabsError
+from labs.hints import read_hints
 from labs.live import watching
-from labs.machine import cores
+from labs.machine import LOCAL, cores
 from labs.results import LabResult, State
 
 if TYPE_CHECKING:
@@ -24,13 +27,20 @@ TICK_MS = 500
 LANES = min(cores(), 4)  # checks at a time
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How to check. `only`: the name of one check; all without."""
+
+    seed: int | None = None
+    tier: str = LOCAL
+    only: str = ""
+
+
 class Session:
     """One grader, kept warm, over any number of checks. Leaving it ends every process."""
 
-    def __init__(
-        self, desk: Desk, labs: Sequence[Lab], seed: int | None, tier: str, quiet: bool = False
-    ) -> None:
-        self.desk, self.labs, self.seed, self.tier = desk, labs, seed, tier
+    def __init__(self, desk: Desk, labs: Sequence[Lab], asked: Asked, quiet: bool = False) -> None:
+        self.desk, self.labs, self.asked = desk, labs, asked
         self.screen = desk.out if desk.out.is_terminal and not quiet else desk.err
         self.stack = ExitStack()
         self.grader: Grader | None = None
@@ -50,22 +60,42 @@ class Session:
 
                 warm = sorted({module for one in self.labs for module in one.warm})
                 self.grader = self.stack.enter_context(
-                    Grader(self.desk.catalog.root, warm=warm, tier=self.tier, lanes=LANES)
+                    Grader(self.desk.catalog.root, warm=warm, tier=self.asked.tier, lanes=LANES)
                 )
-            return self.grader.grade(lab, folder.resolve(), seed=self.seed, watcher=watcher)
+            only = (self.asked.only,) if self.asked.only else ()
+            result = self.grader.grade(
+                lab, folder.resolve(), seed=self.asked.seed, watcher=watcher, only=only
+            )
+        return replace(result, only=self.asked.only)
 
     def practise(self, lab: Lab) -> LabResult:
-        """Grade the learner's folder and remember the result before anybody reads it."""
+        """Grade the learner's folder and remember the result before anybody reads it; not a part of one."""
         result = self.grade(lab, self.desk.workspace.folder(lab.slug))
-        self.desk.store.checked(result)
+        if not result.only:
+            self.desk.store.checked(result)
         return result
 
 
-def check(desk: Desk, labs: Sequence[Lab], seed: int | None, as_json: bool, solution: bool, tier: str) -> int:
+def one_check(labs: Sequence[Lab], name: str) -> str:
+    """`name`, if it is a check of the one lab that is to be checked.
+
+    Raises:
+        LabsError: several labs, or the lab has no such check.
+    """
+    if len(labs) > 1:
+        raise LabsError(f"--only {name} needs one lab, and these are {len(labs)}.", "Name the lab.")
+    known = read_hints(labs[0])
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known
+        raise LabsError(f"{labs[0].slug} has no check {name!r}.", f"It has: {', '.join(near)}.")
+    return name
+
+
+def check(desk: Desk, labs: Sequence[Lab], asked: Asked, as_json: bool, solution: bool) -> int:
     """Grade each lab once; the exit code."""
     results: list[LabResult] = []
     waiting: list[Lab] = []
-    with Session(desk, labs, seed, tier, quiet=as_json) as session:
+    with Session(desk, labs, asked, quiet=as_json) as session:
         for lab in labs:
             if solution:
                 results.append(session.grade(lab, lab.solution))
@@ -85,13 +115,13 @@ def check(desk: Desk, labs: Sequence[Lab], seed: int | None, as_json: bool, solu
     return exit_code([*(result.state for result in results), *(State.NOT_STARTED for _ in waiting)])
 
 
-def watch(desk: Desk, labs: Sequence[Lab], seed: int | None, tier: str) -> None:
+def watch(desk: Desk, labs: Sequence[Lab], asked: Asked) -> None:
     """Grade now and after every save, until Ctrl-C.
 
     Raises:
         LabsError: a lab has no folder (any more).
     """
-    with Session(desk, labs, seed, tier) as session:
+    with Session(desk, labs, asked) as session:
         for touched in _saves(desk, labs):
             for lab in touched:
                 try:

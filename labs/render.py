@@ -166,11 +166,16 @@ def _in_full(result: LabResult) -> CheckResult | None:
 
 
 def _heading(result: LabResult) -> str:
-    return f"{result.lab} · {result.earned} of {_points(result.possible)}"
+    only = f" · only {result.only}" if result.only else ""
+    return f"{result.lab} · {result.earned} of {_points(result.possible)}{only}"
 
 
 def _last(result: LabResult) -> str:
     again = f"labs check {result.lab}"
+    if result.only:
+        if result.state is State.PASSED:
+            return f"Passed. Now everything: `{again}`"
+        again += f" --only {result.only}"
     match result.state:
         case State.PASSED:
             return f"Passed. Our answer: `labs solution {result.lab}`. Next: `labs list`"

@@ -74,7 +74,7 @@ class Isolation:
 
 @dataclass(frozen=True)
 class LabResult:
-    """One lab graded over one folder."""
+    """One lab graded over one folder. `only`: the check that alone was asked for; then `checks` are not all."""
 
     lab: str
     seed: int
@@ -85,6 +85,7 @@ class LabResult:
     seconds: float = 0.0
     engine: str = ""
     hidden_seed: bool = False
+    only: str = ""
 
     @property
     def earned(self) -> int:
@@ -149,6 +150,7 @@ class LabResult:
                 notes=tuple(body["notes"]),
                 seconds=float(body["seconds"]),
                 engine=body["engine"],
+                only=body.get("only", ""),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise LabsError(

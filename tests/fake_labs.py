@@ -47,7 +47,7 @@ class Grader:
     def __exit__(self, *_):
         (COURSE / "closed").touch()
 
-    def grade(self, lab, folder, seed=None, watcher=None):
+    def grade(self, lab, folder, seed=None, watcher=None, only=()):
         mode = (folder / "app.py").read_text().strip()
         if mode == "refuse":
             raise LabsError("The folder cannot be graded.", "Mend it.")
@@ -71,6 +71,7 @@ class Grader:
                 )
             )
             watcher.finished(checks[-1])
+        checks = [check for check in checks if not only or check.name in only]
         used = lab.seed if seed is None else seed
         return LabResult(lab.slug, used, tuple(checks), isolation=Isolation("sealed"), seconds=0.5)
 

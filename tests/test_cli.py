@@ -105,6 +105,8 @@ def test_completion_offers_slugs_and_stages(labs: Labs, typed: str, offered: lis
         (["start", "ship_things"], "on the roadmap and not written yet"),
         (["check", "stage2"], "No lab of stage2 is written yet."),
         (["check", "--all", "sort_logs"], "Give either names or --all."),
+        (["check", "--all", "--only", "starts"], "--only starts needs one lab, and these are 2."),
+        (["check", "sort_logs", "--only", "reject"], "It has: rejects."),
         (["check", "sort_logs", "--watch", "--json"], "--watch goes with neither"),
         (["check"], "labs start sort_logs"),
         (["check", "--seed", "x"], "--seed"),
@@ -206,6 +208,21 @@ def test_json_is_all_that_stdout_holds(begun: Labs) -> None:
     (result,) = body["results"]
     assert (result["lab"], result["seed"], result["state"], result["earned"]) == ("sort_logs", 9, "failed", 1)
     assert [check["state"] for check in result["checks"]] == ["passed", "failed", "could not check"]
+
+
+def test_one_check_alone_is_shown_and_not_remembered(begun: Labs) -> None:
+    begun.write("sort_logs", "pass")
+    begun("check", "sort_logs")
+    begun.write("sort_logs", "fail")
+    done = begun("check", "sort_logs", "--only", "rejects")
+    assert done.returncode == 1
+    assert done.stdout.startswith("sort_logs · 0 of 2 points · only rejects\n\n✗ refuses")
+    assert done.stdout.rstrip().endswith("then: `labs check sort_logs --only rejects`")
+    assert "passed" in begun("list").stdout, "the board keeps what everything came to"
+    begun.write("sort_logs", "pass")
+    done = begun("check", "sort_logs", "--only", "rejects")
+    assert done.returncode == 0 and done.stdout.rstrip().endswith("Now everything: `labs check sort_logs`")
+    assert json.loads(begun("check", "--only", "rejects", "--json").stdout)["results"][0]["only"] == "rejects"
 
 
 def test_the_solution_can_be_checked_without_any_work(labs: Labs) -> None:

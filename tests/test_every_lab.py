@@ -1,4 +1,4 @@
-"""`labs verify`, lab by lab: every lab of this checkout shows what docs/lab-anatomy.md demands.
+"""`labs verify --named`, lab by lab: every lab of this checkout shows what docs/lab-anatomy.md demands.
 
 A lab that talks to services is looked at once more with the real programs: right answers pass there as well, and what
 only a real program shows is shown. All mistakes at that tier, as long again: `labs verify LAB --tier local`.
@@ -51,7 +51,7 @@ def show(slug: str, tier: str) -> None:
     fresh = verify.in_ci() or second
     with Grader(COURSE.root, warm=lab.warm, tier=tier) as grader:
         [verdict] = verify.verify(
-            COURSE, (lab,), grader, verify.Report(), fresh=fresh, tier=tier, second_look=second
+            COURSE, (lab,), grader, verify.Report(), fresh=fresh, tier=tier, second_look=second, named=True
         )
     if not verdict.ok:
         pytest.fail(str(verdict), pytrace=False)

@@ -47,7 +47,7 @@ UPWARDS = {
     "cohort": {"cli", "commands", "verify"},
     "services": {"grading", "verify", "cohort", "desk"},
 }
-ABOVE_ALL = {"cli", "commands", "cohort_commands", "service_commands", "__main__"}
+ABOVE_ALL = {"cli", "commands", "author_commands", "cohort_commands", "service_commands", "__main__"}
 
 # Addresses of package registries and places of one machine; in pieces, so that this file passes its own test.
 HOSTS = ["py" + "pi.org", "files.python" + "hosted.org", "registry.npm" + "js.org", "deb.deb" + "ian.org"]

@@ -189,6 +189,47 @@ def test_dear_checks_wait_for_cheap_ones_that_run_beside_each_other(tmp_path: Pa
     assert next(check for check in result.checks if check.name == "spared").because == 'needs "fails"'
 
 
+CHAIN = '''
+from labs.checks import check
+
+
+@check(points=1)
+def first(work):
+    """begins"""
+
+
+@check(points=1, after=first)
+def second(work):
+    """goes on"""
+
+
+@check(points=1, when=second)
+def third(work):
+    """ends"""
+
+
+@check(points=1)
+def alone(work):
+    """stands by itself"""
+'''
+
+
+def test_one_check_runs_with_those_that_it_stands_on(tmp_path: Path) -> None:
+    """`after` and `when` are followed; a title serves as well as a name; an unknown one asks for everything."""
+    lab = make_lab(tmp_path / "course", checks=CHAIN)
+    work = make_work(tmp_path / "work")
+    for lanes in (1, 3):
+        with Grader(tmp_path, lanes=lanes) as grader:
+
+            def names(*only: str) -> list[str]:
+                return [check.name for check in grader.grade(lab, work, only=only).checks]
+
+            assert names("alone") == ["alone"]
+            assert names("ends") == ["first", "second", "third"]
+            assert names("alone", "goes on", "second") == ["first", "second", "alone"]
+            assert names("alone", "no such check") == names() == ["first", "second", "third", "alone"]
+
+
 LEFT_BEHIND = '''
 import gc
 import os

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,7 +120,7 @@ class TwoTiers:
     def __init__(self, tier: str) -> None:
         self.tier = tier
 
-    def grade(self, lab: Lab, folder: Path, seed: int | None = None) -> LabResult:
+    def grade(self, lab: Lab, folder: Path, seed: int | None = None, only: Sequence[str] = ()) -> LabResult:
         words = (folder / "answer.txt").read_text().split() if (folder / "answer.txt").exists() else []
         checks = []
         for name in ("plain", "engine"):

@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,7 +100,7 @@ class StandIn:
         self._running = 0
         self._lock = threading.Lock()
 
-    def grade(self, lab: Lab, folder: Path, seed: int | None = None) -> LabResult:
+    def grade(self, lab: Lab, folder: Path, seed: int | None = None, only: Sequence[str] = ()) -> LabResult:
         with self._lock:
             self.graded.append((folder.name, seed or lab.seed))
             self._running += 1
@@ -132,6 +132,8 @@ class StandIn:
             checks.append(
                 CheckResult(name, f"says {name}", points, state, finding, traceback=trace, seconds=seconds)
             )
+        if {check.title for check in checks} >= set(only) != set():
+            checks = [check for check in checks if check.title in only]
         return LabResult(lab.slug, seed or lab.seed, tuple(checks))
 
 
@@ -195,6 +197,43 @@ def test_a_sound_lab_passes_all_ten_gates(root: Path) -> None:
     assert offences(verdict) == []
     assert len(verdict.gates) == 10
     assert verdict.gradings == 1 + 2 + 2 + 4 + 3
+
+
+def named(root: Path) -> Verdict:
+    catalog = catalogs.load(root)
+    report = Report(io.StringIO())
+    return next(verifying.verify(catalog, catalog.labs, StandIn(), report, fresh=True, named=True))
+
+
+def test_only_the_checks_that_a_mistake_is_known_to_fail_run_when_asked_for(root: Path) -> None:
+    assert offences(named(root)) == []
+    answer = lab_folder(root) / "mistakes" / "forgets_two" / "answer.txt"
+    answer.write_text("one failed\ntwo failed\n", encoding="utf-8")  # it fails more than is written: not seen
+    assert offences(named(root)) == []
+    assert {gate for gate, _, _ in offences(verdict_of(root))} == {5}
+    assert not named(root).unchanged, "what saw a part only is not remembered"
+
+
+def test_a_mistake_that_passes_what_it_is_known_to_fail_is_caught_by_the_named_checks_alone(
+    root: Path,
+) -> None:
+    answer = lab_folder(root) / "mistakes" / "forgets_two" / "answer.txt"
+    answer.write_text("one failed\ntwo passed\n", encoding="utf-8")
+    [(gate, where, wrong)] = offences(named(root))
+    assert (gate, where) == (5, "mistakes/forgets_two") and "no check fails it (3 of 3 points" in wrong
+
+
+def test_an_expected_txt_that_names_no_check_of_the_lab_is_held_against_all_of_them(root: Path) -> None:
+    expected_txt = lab_folder(root) / "mistakes" / "forgets_two" / "expected.txt"
+    text = expected_txt.read_text(encoding="utf-8")
+    expected_txt.write_text(text.replace("says two", "says three"), encoding="utf-8")
+    [(gate, where, _)] = offences(named(root))
+    assert (gate, where) == (5, "mistakes/forgets_two/expected.txt")
+
+
+def test_titles_of_what_did_not_pass_are_read_from_the_feedback() -> None:
+    text = "lab · 1 of 9 points\n\n✓ a  1 point\n✗ says `x`, and  more    3 points\n  did     ran\n– b  2 points\n"
+    assert expected.not_passed(text) == ["says `x`, and  more", "b"]
 
 
 def test_a_second_look_grades_right_answers_and_what_only_the_other_tier_shows(root: Path) -> None:
@@ -525,8 +564,8 @@ def test_a_lab_without_a_solution_is_a_list_of_offenders_not_a_crash(root: Path)
 class Gullible(StandIn):
     """A grader that breaks on bytes, and pays for an empty folder and for strangers."""
 
-    def grade(self, lab: Lab, folder: Path, seed: int | None = None) -> LabResult:
-        result = super().grade(lab, folder, seed)
+    def grade(self, lab: Lab, folder: Path, seed: int | None = None, only: Sequence[str] = ()) -> LabResult:
+        result = super().grade(lab, folder, seed, only)
         state = State.PASSED
         if (folder / "answer.txt").is_file():
             if b"\x00" not in (folder / "answer.txt").read_bytes():
@@ -561,9 +600,11 @@ def test_a_check_that_was_only_slow_among_others_is_timed_again_alone(root: Path
     write(lab_folder(root), {"solution/answer.txt": SOLUTION + "slow\n"})
 
     class Contended(StandIn):
-        def grade(self, lab: Lab, folder: Path, seed: int | None = None) -> LabResult:
+        def grade(
+            self, lab: Lab, folder: Path, seed: int | None = None, only: Sequence[str] = ()
+        ) -> LabResult:
             self.at_once = 2 if len(self.graded) < 12 else 0
-            return super().grade(lab, folder, seed)
+            return super().grade(lab, folder, seed, only)
 
     verdict = verdict_of(root, Contended())
     assert verdict.ok, str(verdict)

@@ -147,9 +147,16 @@ class Grader:
             raise LabsError("The warm parent ended before it was ready.", self._last_words())
 
     def grade(
-        self, lab: Lab, folder: Path, seed: int | None = None, watcher: Watcher | None = None
+        self,
+        lab: Lab,
+        folder: Path,
+        seed: int | None = None,
+        watcher: Watcher | None = None,
+        only: Sequence[str] = (),
     ) -> LabResult:
-        """Grade `folder` by the checks of `lab`.
+        """Grade `folder` by the checks of `lab`; with `only`, by those of these names or titles.
+
+        Checks that those stand on run as well. If the lab has no check of such a name, all run.
 
         Raises:
             LabsError: the folder or the lab's checks are not there.
@@ -163,7 +170,7 @@ class Grader:
         staged = self.session / f"work-{next(self._numbers)}"
         notes = collect.stage(folder, staged) + shadows(staged)
         try:
-            checks, layers, tier = self._judge(lab, staged, lab.seed if seed is None else seed, watcher)
+            checks, layers, tier = self._judge(lab, staged, lab.seed if seed is None else seed, watcher, only)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
         with self._lock:
@@ -181,7 +188,7 @@ class Grader:
         )
 
     def _judge(
-        self, lab: Lab, staged: Path, seed: int, watcher: Watcher | None
+        self, lab: Lab, staged: Path, seed: int, watcher: Watcher | None, only: Sequence[str]
     ) -> tuple[list[CheckResult], dict[str, str], str]:
         request = {
             "role": "judge",
@@ -190,6 +197,7 @@ class Grader:
             "folder": str(staged),
             "files": list(lab.files),
             "needs": list(lab.needs),
+            "only": list(only),
             "seed": seed,
             "limits": asdict(lab.limits),
             "session": str(self.session),
@@ -260,6 +268,9 @@ class Grader:
         dockers = os.environ.get("DOCKER_CONFIG", os.path.expanduser("~/.docker"))
         if os.path.isdir(dockers):
             kept["DOCKER_CONFIG"] = dockers
+        if os.environ.get("KUBECONFIG"):  # a list of files; ours is another working directory
+            files = os.environ["KUBECONFIG"].split(os.pathsep)
+            kept["KUBECONFIG"] = os.pathsep.join(os.path.abspath(one) for one in files if one)
         return {
             **kept,
             "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",

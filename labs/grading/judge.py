@@ -115,12 +115,13 @@ class Plugin:
 
         if session.testsfailed or not session.items:
             return  # said as "broken", with pytest's own words
+        session.items[:] = chosen(session.items, self.request["only"])
         expected = []
         for item in session.items:
             spec = spec_of(item.function)
             if spec is None:
                 raise pytest.UsageError(f"{item.name} is no check: decorate it with @check, or rename it")
-            title = item.function.__doc__.strip().splitlines()[0].strip()
+            title = title_of(item)
             if item.name in self.titles:
                 raise pytest.UsageError(
                     f"{item.path}: there is another check named {item.name}: rename this one"
@@ -223,6 +224,12 @@ class Plugin:
         return Services(*place, self.from_checks[1], lambda tier: self.reached({}, tier))
 
     @pytest.fixture(scope="session")
+    def real_cluster(self) -> Any:
+        from labs.grading.real_cluster import RealCluster
+
+        return RealCluster(self.request["tier"], lambda: self.reached({}, machine.LOCAL))
+
+    @pytest.fixture(scope="session")
     def seed(self) -> int:
         return int(self.request["seed"])
 
@@ -231,6 +238,30 @@ class Plugin:
         import numpy as np
 
         return np.random.default_rng([seed, zlib.crc32(request.node.name.encode())])
+
+
+def title_of(item: Any) -> str:
+    return str(item.function.__doc__).strip().splitlines()[0].strip()
+
+
+def chosen(items: list[Any], only: list[str]) -> list[Any]:
+    """The checks of these names or titles, and those that they name in `after` and `when`, in their order.
+
+    All, if none is asked for, or one that is not there: whoever asked sees that in the result.
+    """
+    from labs.checks import spec_of
+
+    names = {title_of(item): item.name for item in items} | {item.name: item.name for item in items}
+    if not only or not names.keys() >= set(only):
+        return items
+    specs = {item.name: spec_of(item.function) for item in items}
+    found, waiting = set[str](), [names[one] for one in only]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and (spec := specs.get(name)):
+            found.add(name)
+            waiting += [*spec.after, *spec.when]
+    return [item for item in items if item.name in found]
 
 
 def outcome(error: BaseException | None) -> tuple[State, Finding | None, str, str, str]:

@@ -31,12 +31,12 @@ OK, OFFENDERS, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 def main(
     names: Sequence[str] = (), fresh: bool = False, write: bool = False, root: Path = catalogs.ROOT,
-    out: IO[str] | None = None, tier: str = EMBEDDED,
+    out: IO[str] | None = None, tier: str = EMBEDDED, named: bool = False,
 ) -> int:  # fmt: skip
     """`labs verify`: all labs, or those named by slug or stage. Returns the exit status."""
     report = Report(out)
     try:
-        return _main(tuple(names), fresh or in_ci(), write, root, report, tier)
+        return _main(tuple(names), fresh or in_ci(), write, root, report, tier, named)
     except LabsError as error:
         report.error(error.message, error.next_step)
         return BAD_INPUT
@@ -61,27 +61,33 @@ def verify(
     write: bool = False,
     tier: str = EMBEDDED,
     second_look: bool = False,
+    named: bool = False,
 ) -> Iterator[Verdict]:
     """Grade all that the labs' gates need side by side, then open the gates, lab by lab.
 
-    `grader` may be None if nothing is stale; it grades at `tier`. A `second_look` (see `Case`) is not remembered.
+    `grader` may be None if nothing is stale; it grades at `tier`. What saw less than everything, by
+    `second_look` or `named` (see `Case`), is not remembered.
     """
     todo = stale(catalog, labs, fresh or write, tier)
     marks = {lab.slug: of_rules(lab) for lab in todo}
-    plan = [one for lab in todo for one in wanted(catalog, lab, write, tier, second_look)] if grader else []
+    plan = (
+        [one for lab in todo for one in wanted(catalog, lab, write, tier, second_look, named)]
+        if grader
+        else []
+    )
     gradings = _grade(plan, grader, report) if grader else {}
     for lab in labs:
         if lab not in todo or grader is None:
             yield Verdict(lab, unchanged=True)
             continue
         began = time.monotonic()
-        case = Case(catalog, lab, gradings.get(lab.slug, {}), tier, second_look)
+        case = Case(catalog, lab, gradings.get(lab.slug, {}), tier, second_look, named)
         if write:
             for diff in expected.write(case, expected.plain):
                 report.diff(diff)
                 marks[lab.slug] = of_rules(lab)
         verdict = _open_gates(_timed_alone(case, grader), report, began)
-        if second_look:
+        if second_look or named:
             pass
         elif verdict.ok:
             memory.remember(catalog, lab, marks[lab.slug], tier)
@@ -95,7 +101,9 @@ def stale(catalog: Catalog, labs: Sequence[Lab], fresh: bool, tier: str = EMBEDD
     return [lab for lab in labs if fresh or not memory.remembers(catalog, lab, tier)]
 
 
-def _main(names: tuple[str, ...], fresh: bool, write: bool, root: Path, report: Report, tier: str) -> int:
+def _main(
+    names: tuple[str, ...], fresh: bool, write: bool, root: Path, report: Report, tier: str, named: bool
+) -> int:
     malformed: dict[Path, LabsError] = {}
     catalog = catalogs.load(root, malformed)
     labs, refused = _chosen(catalog, names, malformed)
@@ -105,7 +113,9 @@ def _main(names: tuple[str, ...], fresh: bool, write: bool, root: Path, report: 
         raise LabsError(f"There are no labs below {catalog.root}.", "Write the first: labs new")
     verdicts = []
     with _grader(catalog, stale(catalog, labs, fresh or write, tier), report, tier) as grader:
-        for verdict in verify(catalog, labs, grader, report, fresh=fresh, write=write, tier=tier):
+        for verdict in verify(
+            catalog, labs, grader, report, fresh=fresh, write=write, tier=tier, named=named
+        ):
             report.verdict(verdict)
             verdicts.append(verdict)
     report.summary(verdicts, len(refused))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +20,9 @@ BREAKAGE = ("an empty folder", "files that are not text", "another lab's files")
 class Grades(Protocol):
     """The part of the grader that verification uses; tests pass their own."""
 
-    def grade(self, lab: Lab, folder: Path, seed: int | None = None) -> LabResult: ...
+    def grade(
+        self, lab: Lab, folder: Path, seed: int | None = None, *, only: Sequence[str] = ()
+    ) -> LabResult: ...
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ class Case:
 
     `second_look`: the lab verified at the embedded tier, to the letter. Here right answers have to pass again, on the
     public seed, and mistakes to fail only where they show what the embedded tier cannot. Nothing is timed.
+
+    `named`: of a mistake only those checks ran that its expected.txt names as not passed. The others count as they came
+    out for the solution.
     """
 
     catalog: Catalog
@@ -71,6 +76,7 @@ class Case:
     gradings: Mapping[Key, Grading]
     tier: str = EMBEDDED
     second_look: bool = False
+    named: bool = False
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -90,6 +96,10 @@ class Case:
                     variant, f"it could not be graded: {why}" if grading else f"it {why}", "Mend that first."
                 )
             )
+        if self.named and variant.startswith("mistakes/"):
+            ran = {check.name: check for check in grading.result.checks}
+            checks = (ran.get(check.name, check) for check in self.result(SOLUTION).checks)
+            return replace(grading.result, checks=tuple(checks))
         return grading.result
 
     def was_repeated(self, mistake: str) -> bool:

@@ -15,6 +15,7 @@ from labs.verify.case import EXPECTED, Case, NotGraded
 from labs.workspace import write_whole
 
 ANY = "⟨any⟩"
+CHECK = re.compile(r"(?P<mark>\S) (?P<title>\S.*?) {2,}\d+ points?")
 Plain = Callable[[LabResult], str]
 
 
@@ -45,6 +46,17 @@ def first_difference(expected: str, got: str) -> tuple[int, str, str] | None:
     return None
 
 
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def not_passed(text: str) -> list[str]:
+    """The titles of the checks that this feedback shows as anything but passed."""
+    marks = {mark for state, mark in MARK.items() if state is not State.PASSED}
+    found = (CHECK.fullmatch(line) for line in text.splitlines())
+    return [match["title"] for match in found if match and match["mark"] in marks]
+
+
 def write(case: Case, feedback: Plain) -> list[str]:
     """Write expected.txt where the feedback differs from it; returns the diffs.
 
@@ -72,15 +84,14 @@ def write(case: Case, feedback: Plain) -> list[str]:
 def fails(lab: Lab, title: str) -> bool:
     """Whether the expected.txt of a mistake shows that this check fails it. They are proven at the embedded tier."""
     for mistake in lab.mistakes:
-        path = mistake / EXPECTED[EMBEDDED]
-        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        text = text_of(mistake / EXPECTED[EMBEDDED])
         if any(line.startswith(f"{MARK[State.FAILED]} {clean(title)}  ") for line in text.splitlines()):
             return True
     return False
 
 
 def _write_one(path: Path, feedback: str) -> str:
-    old = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    old = text_of(path)
     if path.is_file() and first_difference(old, feedback) is None:
         return ""
     new = "\n".join(_keep_wildcards(lines(old), lines(feedback))) + "\n"

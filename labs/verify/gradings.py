@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,8 @@ from pathlib import Path
 from labs.catalog import Catalog, Lab
 from labs.errors import LabsError
 from labs.machine import EMBEDDED, cores
-from labs.verify.case import BREAKAGE, SOLUTION, STARTER, Grades, Grading, Key, seeds, shows
+from labs.verify.case import BREAKAGE, EXPECTED, SOLUTION, STARTER, Grades, Grading, Key, seeds, shows
+from labs.verify.expected import not_passed, text_of
 from labs.workspace import compose
 
 NOT_TEXT = bytes(range(256)) * 8  # NUL bytes, and no valid UTF-8
@@ -32,12 +33,21 @@ class Wanted:
     lab: Lab
     key: Key
     build: Callable[[Path], Path]
+    only: Sequence[str] = ()  # titles of checks; without, all
 
 
 def wanted(
-    catalog: Catalog, lab: Lab, repeat_mistakes: bool, tier: str = EMBEDDED, second_look: bool = False
+    catalog: Catalog,
+    lab: Lab,
+    repeat_mistakes: bool,
+    tier: str = EMBEDDED,
+    second_look: bool = False,
+    named: bool = False,
 ) -> Iterator[Wanted]:
-    """Every grading that the gates of this lab look at; folders that do not exist are left out."""
+    """Every grading that the gates of this lab look at; folders that do not exist are left out.
+
+    `named`: of a mistake, only the checks that its expected.txt names as not passed.
+    """
     if lab.solution.is_dir():
         for seed in seeds(lab, second_look):
             yield Wanted(lab, Key(SOLUTION, seed), lambda _: lab.solution)
@@ -45,9 +55,10 @@ def wanted(
             for seed in seeds(lab, second_look):
                 yield Wanted(lab, Key(f"alternatives/{folder.name}", seed), _over_solution(lab, folder))
         for folder in (one for one in lab.mistakes if shows(one, tier, second_look)):
+            only = not_passed(text_of(folder / EXPECTED[tier])) if named else []
             for again in (False, True) if repeat_mistakes else (False,):
                 key = Key(f"mistakes/{folder.name}", lab.seed, again)
-                yield Wanted(lab, key, _over_solution(lab, folder))
+                yield Wanted(lab, key, _over_solution(lab, folder), only)
     if lab.starter.is_dir():
         yield Wanted(lab, Key(STARTER, lab.seed), lambda _: lab.starter)
         builds = (_empty, _not_text(lab), _strangers(catalog, lab))
@@ -78,7 +89,7 @@ def grade(grader: Grades, one: Wanted) -> Grading:
     try:
         with tempfile.TemporaryDirectory(prefix="labs-verify-", ignore_cleanup_errors=True) as scratch:
             folder = one.build(Path(scratch))
-            result = grader.grade(one.lab, folder, seed=one.key.seed)
+            result = grader.grade(one.lab, folder, seed=one.key.seed, only=one.only)
         return Grading(result, seconds=time.monotonic() - began)
     except LabsError as error:
         return Grading(None, error=" ".join(f"{error.message} {error.next_step}".split()))
