@@ -110,7 +110,7 @@ def renders_both_overlays(work, kept, kubectl):
 
 
 @check(points=2, after=renders_both_overlays)
-def is_accepted_by_the_server(kept, cluster, kubectl):
+def is_accepted_by_the_server(kept, cluster, kubectl, real_cluster):
     """is accepted by the API server, strictly: kinds, versions and every field"""
     for env in BOTH:
         things = kustomize.build(kept["files"], env.folder)
@@ -123,6 +123,8 @@ def is_accepted_by_the_server(kept, cluster, kubectl):
                 hint="`kubectl explain` shows every field of a kind, and `kubectl api-resources` the versions.",
             )
     kubectl.applies(BOTH)
+    for env in BOTH:
+        real_cluster.must_take(f"kubectl apply -k {env.folder}", kustomize.build(kept["files"], env.folder))
 
 
 @check(points=1, after=renders_both_overlays)

@@ -11,6 +11,7 @@ import likeness
 import reading
 import releases
 import verdicts
+from company import BOTH
 from labs.checks import check
 from renders import Renders
 from server import Server
@@ -53,13 +54,15 @@ def packages_the_chart_alone(renders):
 
 
 @check(points=4, after=is_a_clean_chart)
-def renders_what_the_server_accepts(renders, tmp_path):
+def renders_what_the_server_accepts(renders, tmp_path, real_cluster):
     """renders every right set of values to objects that the server accepts, strictly"""
     server = Server(tmp_path / "cluster")
     try:
         reading.accepted(renders, server)
     finally:
         server.close()
+    for env in BOTH:
+        real_cluster.must_take(renders.cases[env.name].did, renders.objects(env.name))
 
 
 @check(points=3, after=is_a_clean_chart)

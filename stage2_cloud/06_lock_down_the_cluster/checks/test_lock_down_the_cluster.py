@@ -67,7 +67,7 @@ def rotating(work, kept, tmp_path, rng):
 
 
 @check(points=1)
-def is_accepted_by_the_server(work, kept, tmp_path, password):
+def is_accepted_by_the_server(work, kept, tmp_path, password, real_cluster):
     """is accepted by the API server, strictly, with the objects of the contract"""
     things = submission.read(work)
     kube = submission.accepted(tmp_path / "cluster", things, password, OLD_ID)
@@ -77,6 +77,7 @@ def is_accepted_by_the_server(work, kept, tmp_path, password):
         except Refused:
             Evidence("kubectl apply -f k8s").fail(wanted=f"a Deployment {name}", got="no such object")
     kube.close()
+    real_cluster.must_take("kubectl apply -f k8s", things)
     kept["things"] = things
 
 
