@@ -54,11 +54,16 @@ def forms(secret: str) -> list[str]:
 
 @dataclass
 class Plant:
-    """Something to be found. `fits` says of a WHERE whether it tells of this one."""
+    """Secret `number`, which is to be found. `fits` says of a WHERE whether it tells of this one."""
 
     title: str
     number: int
     fits: Callable[[str], bool]
+
+    @property
+    def line(self) -> int:
+        """Where the secret stands in FILE: lines between them are empty."""
+        return 2 * self.number - 1
 
 
 def exactly(title: str, number: int, where: str) -> Plant:
@@ -99,7 +104,7 @@ class Hidden:
     def __init__(self, work: Work, rng: np.random.Generator, count: int = 3) -> None:
         self.work, self.rng = work, rng
         self.secrets = [draw(rng) for _ in range(count)]
-        self.file = work.give("secrets", "".join(f"{one}\n" for one in self.secrets))
+        self.file = work.give("secrets", "\n\n".join(self.secrets) + "\n")
 
     def run(
         self, *places: Place | str, warm: bool = True, memory_mb: float = 0, timeout: float = SECONDS
@@ -121,14 +126,18 @@ class Hidden:
         for place in places:
             mine = [(where, number) for path, where, number in sorted(told) if path == place.path]
             for plant in place.plants:
+                lines = {line for where, line in mine if plant.fits(where)}
                 here.require(
-                    any(number == plant.number and plant.fits(where) for where, number in mine),
+                    plant.line in lines or not lines,
                     wanted=f"a find: {plant.title}",
-                    got=self._nearest(plant, mine),
-                    hint=hint,
+                    got="it is there with another number",
+                    hint="N is the line of FILE, where empty lines may stand between secrets.",
+                )
+                here.require(
+                    lines, wanted=f"a find: {plant.title}", got="it is not among the finds", hint=hint
                 )
             for where, number in mine:
-                if not any(number == plant.number and plant.fits(where) for plant in place.plants):
+                if not any(number == plant.line and plant.fits(where) for plant in place.plants):
                     what = next(
                         (title for part, title in place.others.items() if f"{part} " in f"{where} "), ""
                     )
@@ -154,12 +163,6 @@ class Hidden:
                 )
             found.add((place, where, int(number[1])))
         return found
-
-    @staticmethod
-    def _nearest(plant: Plant, mine: list[tuple[str, int]]) -> str:
-        if any(plant.fits(where) for where, _ in mine):
-            return "it is there with the number of another secret"
-        return "it is not among the finds"
 
     def masked(self, text: str) -> str:
         for secret in self.secrets:
