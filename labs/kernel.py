@@ -22,6 +22,9 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 36, 38, 47, 4
 # linux/mount.h
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x8, 0x4000, 0x40000
+# asm-generic/mman-common.h
+MADV_COLLAPSE = 25
+HUGE_PAGE = 2 * 2**20
 CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
 
@@ -81,3 +84,21 @@ def bring_up_loopback() -> None:
     set_flags, up_and_running = 0x8914, 0x1 | 0x40
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, set_flags, struct.pack("16sh22x", b"lo", up_and_running))
+
+
+def use_huge_pages() -> None:
+    """Move this process's own memory into huge pages, where the kernel can: MADV_COLLAPSE of madvise(2), Linux 6.1.
+
+    A fork then copies one entry of a page table in place of 512.
+    """
+    if not LINUX:
+        return
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+        areas = [line.split() for line in file]
+    for span, rights, *_, name in (area if len(area) > 5 else [*area, ""] for area in areas):
+        if rights != "rw-p" or name not in ("", "[heap]"):
+            continue
+        first, end = (int(place, 16) for place in span.split("-"))
+        for place in range(-(-first // HUGE_PAGE) * HUGE_PAGE, end - HUGE_PAGE + 1, HUGE_PAGE):
+            with contextlib.suppress(OSError):  # an older kernel, no memory that lies together
+                _call("madvise", ctypes.c_void_p(place), ctypes.c_size_t(HUGE_PAGE), MADV_COLLAPSE)

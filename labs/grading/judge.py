@@ -55,6 +55,7 @@ def judge(conn: socket.socket, request: dict[str, Any]) -> int:
         "-c",
         os.devnull,
         f"--rootdir={checks.parent}",
+        f"--confcutdir={checks.parent}",  # else pytest looks through every folder above as well
         "--noconftest",
         "--import-mode=importlib",
         str(checks),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labs.services.programs import databases, templates
+from labs.services.programs.web import serve
 
 
 def main(argv: list[str]) -> int:
@@ -33,12 +34,10 @@ def main(argv: list[str]) -> int:
             "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         }
     )
-    import uvicorn
-
     if database:
-        uvicorn.run("mlflow.server.fastapi_app:app", fd=int(argv[0]), log_level="warning")
+        serve("mlflow.server.fastapi_app:app", int(argv[0]))
     else:
-        uvicorn.run("mlflow.server:app", fd=int(argv[0]), log_level="warning", interface="wsgi")
+        serve("mlflow.server:app", int(argv[0]), interface="wsgi")
     return 0
 
 

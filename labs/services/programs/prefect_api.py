@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labs.services.programs import databases, templates
+from labs.services.programs.web import serve
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
@@ -37,9 +38,7 @@ def main(argv: list[str]) -> int:
         refresh_global_settings_context()
     if store.startswith("sqlite"):
         _let_writers_wait(store)
-    import uvicorn
-
-    uvicorn.run("prefect.server.api.server:create_app", factory=True, fd=int(argv[0]), log_level="warning")
+    serve("prefect.server.api.server:create_app", int(argv[0]), factory=True)
     return 0
 
 
