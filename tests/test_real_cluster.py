@@ -33,13 +33,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture
+def kubeconfig(server: Running, tmp_path: Path) -> dict[str, Any]:
+    """As a real cluster's: with another name than that of ours."""
+    config: dict[str, Any] = yaml.safe_load(server.kubeconfig.read_text())
+    config["clusters"][0]["name"] = config["contexts"][0]["context"]["cluster"] = "kind-nukkad"
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    return config
+
+
+@pytest.fixture
 def used() -> list[str]:
     return []
 
 
 @pytest.fixture
-def real(server: Running, used: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RealCluster:
-    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
+def real(
+    kubeconfig: dict[str, Any], used: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> RealCluster:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
     monkeypatch.chdir(tmp_path)
     return RealCluster(LOCAL, lambda: used.append("used"))
 
@@ -77,11 +88,19 @@ def test_without_a_cluster_and_at_the_embedded_tier_nothing_is_asked(
     assert used == []
 
 
+def test_the_stand_in_of_labs_up_is_no_real_cluster(
+    server: Running, used: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
+    RealCluster(LOCAL, lambda: used.append("used")).must_take("kubectl apply", [{"kind": "nonsense"}])
+    assert used == []
+
+
 def test_a_cluster_that_cannot_say_is_no_fault_of_the_learners(
-    server: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: Running, kubeconfig: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    config = yaml.safe_load(server.kubeconfig.read_text())
+    config = kubeconfig
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         dead = copy.deepcopy(config)
@@ -103,7 +122,7 @@ def test_a_cluster_that_cannot_say_is_no_fault_of_the_learners(
         with pytest.raises(CouldNotCheck, match=r"user may not do this there: .*cannot patch resource"):
             RealCluster(LOCAL, lambda: None).must_take("kubectl apply", THINGS)
         unknown = [{"apiVersion": "autoscaling/v9", "kind": "Crystal", "metadata": {"name": "ball"}}]
-        monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
         with pytest.raises(CouldNotCheck, match="Crystal"):
             RealCluster(LOCAL, lambda: None).must_take("kubectl apply", unknown)
 
@@ -120,10 +139,10 @@ def is_taken(work, real_cluster):
 
 
 def test_a_check_asks_it_at_the_local_tier_alone(
-    server: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    kubeconfig: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lab = make_lab(tmp_path / "course", checks=CHECKS, toml=LAB_TOML)
-    monkeypatch.setenv("KUBECONFIG", os.path.relpath(server.kubeconfig))
+    monkeypatch.setenv("KUBECONFIG", os.path.relpath(tmp_path / "kubeconfig"))
 
     def graded(tier: str) -> LabResult:
         with Grader(tmp_path, tier=tier) as grader:

@@ -14,6 +14,7 @@ from typing import Any
 
 from labs.grading.evidence import CouldNotCheck, Evidence
 from labs.machine import LOCAL
+from labs.services.kubernetes import CLUSTER
 
 SECONDS = 10
 NOT_YOURS = "KUBECONFIG's user may not do this there"
@@ -23,7 +24,7 @@ HINT = (
 
 
 class RealCluster:
-    """`used` hears of it when a cluster was asked. At the embedded tier, and without KUBECONFIG, nothing is asked."""
+    """`used` hears of it when a cluster was asked. At the embedded tier, and without KUBECONFIG, none is."""
 
     def __init__(self, tier: str, used: Callable[[], None]) -> None:
         self._config = os.environ.get("KUBECONFIG", "") if tier == LOCAL else ""
@@ -37,7 +38,7 @@ class RealCluster:
             Mismatch: it refuses one.
             CouldNotCheck: KUBECONFIG is set, and the cluster does not answer, or not this user, or not for this kind.
         """
-        if not self._config:
+        if not self._config or self._is_ours():
             return
         for thing in things:
             name = f"{thing['kind']} {thing['metadata']['name']}"
@@ -78,6 +79,17 @@ class RealCluster:
         except Exception as error:  # no connection, no kubeconfig, a kind that it does not know
             raise CouldNotCheck(f"the cluster of KUBECONFIG: {type(error).__name__}: {error}"[:300]) from None
         return 200, ""
+
+    def _is_ours(self) -> bool:
+        """Whether it is the stand-in that `labs up kubernetes` starts: a check has one of its own."""
+        import kubernetes
+
+        config: Any = kubernetes.config
+        try:
+            _, chosen = config.list_kube_config_contexts(config_file=self._config)
+        except config.ConfigException:
+            return False
+        return bool(chosen["context"].get("cluster") == CLUSTER)
 
     def _connect(self) -> Any:
         if self._client is None:

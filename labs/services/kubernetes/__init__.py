@@ -8,6 +8,9 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 from __future__ import annotations
 
+CLUSTER = "labs"
+"""Its name in kubeconfigs."""
+
 
 def main(arguments: list[str]) -> int:
     """Serve: SOCKET DATA [SPEED]. What it needs is imported now; to have that done before, name

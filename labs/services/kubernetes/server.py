@@ -21,6 +21,7 @@ import uvicorn
 import yaml
 
 from labs.errors import LabsError
+from labs.services.kubernetes import CLUSTER
 from labs.services.kubernetes.app import create_app
 from labs.services.kubernetes.certificates import CERTIFICATE, server_context, write_private
 
@@ -120,16 +121,16 @@ def _settle(future: asyncio.Future[None]) -> None:
 
 def kubeconfig(address: str, certificate: bytes, token: str, user: str = "admin") -> str:
     """A kubeconfig for one user."""
-    authority = base64.b64encode(certificate).decode()
+    name, authority = CLUSTER, base64.b64encode(certificate).decode()
     cluster = {"server": address, "certificate-authority-data": authority}
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "labs", "cluster": cluster}],
+            "clusters": [{"name": name, "cluster": cluster}],
             "users": [{"name": user, "user": {"token": token}}],
-            "contexts": [{"name": "labs", "context": {"cluster": "labs", "user": user}}],
-            "current-context": "labs",
+            "contexts": [{"name": name, "context": {"cluster": name, "user": user}}],
+            "current-context": name,
         },
         sort_keys=False,
     )
