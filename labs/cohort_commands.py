@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -12,6 +13,8 @@ from labs.desk import shown, sit_down
 from labs.errors import LabsError
 from labs.machine import EMBEDDED, cores, known
 from labs.results import RUNGS
+
+Read = TypeVar("Read")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -145,8 +148,12 @@ def grade(
             hidden=hidden,
             least=isolation,
             zone=here,
-            policy=LatePolicy(moment(due, here), late_percent, duration(grace), late_days) if due else None,
-            since=moment(since, here) if since else None,
+            policy=LatePolicy(
+                _read("--due", moment, due, here), late_percent, _read("--grace", duration, grace), late_days
+            )
+            if due
+            else None,
+            since=_read("--since", moment, since, here) if since else None,
             again=tuple(again or ()),
             rubric=rubric,
             pool=pool,
@@ -158,6 +165,17 @@ def grade(
             desk.err.print("What was graded is kept. The same command goes on from here.")
             raise
         raise typer.Exit(say(desk, order.out, graded, order.policy is not None))
+
+
+def _read(option: str, read: Callable[..., Read], *given: object) -> Read:
+    """
+    Raises:
+        LabsError: what `read` says, with the option's name.
+    """
+    try:
+        return read(*given)
+    except LabsError as error:
+        raise LabsError(f"{option} {error.message}", error.next_step) from error
 
 
 def release(

@@ -236,6 +236,17 @@ def test_times_of_an_export_are_read_in_the_instructors_zone(course: Path, tmp_p
     assert rows(tmp_path / "grades" / "labs.csv")[0]["late_days"] == "0"
 
 
+def test_a_time_that_is_none_is_named_with_its_option(course: Path, tmp_path: Path) -> None:
+    (tmp_path / "in" / "asha").mkdir(parents=True)
+    for words, said in (
+        (("--due", "soon"), "--due 'soon' is no time."),
+        (("--due", "2026-11-30T23:59Z", "--grace", "a while"), "--grace 'a while'"),
+        (("--since", "2026-11-30T23:59"), "--since '2026-11-30T23:59' has no time zone."),
+    ):
+        ended = labs(course, "grade", "in", "--isolation", "open", *words)
+        assert ended.returncode == 2 and said in ended.stderr, ended.stderr
+
+
 def test_a_time_that_is_none_is_named_with_its_line(course: Path, tmp_path: Path) -> None:
     (tmp_path / "cohort.csv").write_text(
         "learner,url,at\nasha,file:///x,2026-11-28T10:00Z\nravi,file:///x,soon\n"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import psutil
 import pytest
 from faulty import GOOD, make_lab, make_work
@@ -189,6 +190,26 @@ def test_workers_that_refuse_mark_nothing(
     with pytest.raises(LabsError, match=f"refused {REFUSALS} times, and none graded meanwhile: a reason"):
         Farm(queue, pool, store, lambda *_: None, lambda _: None).grade(jobs_of(tmp_path, 2))
     assert list(store.all()) == [] and len(pool.words) == REFUSALS
+
+
+def test_a_prefect_server_may_be_away_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(farms, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(farms, "SILENCE_SECONDS", 0.1)
+    asked: list[str] = []
+
+    def back_again() -> str:
+        asked.append("again")
+        if len(asked) < 3:
+            raise httpx.ConnectError("All connection attempts failed")
+        return "here"
+
+    def away() -> str:
+        raise httpx.ConnectError("All connection attempts failed")
+
+    assert farms.patiently(back_again) == "here"
+    with pytest.raises(LabsError, match=r"Prefect does not answer any more \(ConnectError") as gone:
+        farms.patiently(away)
+    assert "what was graded is kept" in gone.value.next_step
 
 
 def test_what_prefect_says_of_a_flow_run() -> None:

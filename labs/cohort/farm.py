@@ -7,12 +7,14 @@ written once. Killed at any time and started again, this finds in the queue what
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from labs.cohort.queue import REFUSED, Answer, Queue, name_of
@@ -28,6 +30,9 @@ REFUSALS = 10  # of workers, one after the other, with no result in between
 SILENCE_SECONDS = float(os.environ.get("LABS_SILENCE_SECONDS", "60"))
 TO_BEGIN = 5  # times that long for a worker that has taken a flow run to begin it: a container takes its time
 LOOK_SECONDS = 1.0
+
+
+Answered = TypeVar("Answered")
 
 
 class Pool(Protocol):
@@ -206,8 +211,9 @@ class PrefectPool:
         self.deployment = made.apply()
 
     def start(self, names: Sequence[str]) -> UUID:
-        run = self.client.create_flow_run_from_deployment(
-            self.deployment, parameters={"names": list(names), **self.given}
+        given = {"names": list(names), **self.given}
+        run = patiently(
+            lambda: self.client.create_flow_run_from_deployment(self.deployment, parameters=given)
         )
         return UUID(str(run.id))
 
@@ -217,16 +223,40 @@ class PrefectPool:
         found: dict[UUID, tuple[str, str]] = {}
         for start in range(0, len(runs), 200):
             some = FlowRunFilter(id=FlowRunFilterId(any_=list(runs[start : start + 200])))
-            for run in self.client.read_flow_runs(flow_run_filter=some, limit=200):
+            read = partial(self.client.read_flow_runs, flow_run_filter=some, limit=200)
+            for run in patiently(read):
                 found[run.id] = (_word(run.state), (run.state and run.state.message) or "it ended")
         return found
 
     def cancel(self, run: UUID) -> None:
+        from httpx import HTTPError
         from prefect.states import Cancelled
 
-        self.client.set_flow_run_state(
-            run, Cancelled(message="labs grade no longer waits for it"), force=True
-        )
+        with contextlib.suppress(HTTPError):  # a run that is done all the same does no harm
+            self.client.set_flow_run_state(
+                run, Cancelled(message="labs grade no longer waits for it"), force=True
+            )
+
+
+def patiently(ask: Callable[[], Answered]) -> Answered:
+    """The answer of a Prefect server, which may be away for a while (a restart, say).
+
+    Raises:
+        LabsError: it was away for SILENCE_SECONDS.
+    """
+    from httpx import HTTPError
+
+    began = time.monotonic()
+    while True:
+        try:
+            return ask()
+        except HTTPError as error:
+            if time.monotonic() - began > SILENCE_SECONDS:
+                raise LabsError(
+                    f"Prefect does not answer any more ({type(error).__name__}: {error}).",
+                    "When it is back, give the same command: what was graded is kept.",
+                ) from error
+        time.sleep(LOOK_SECONDS)
 
 
 def _word(state: Any) -> str:
