@@ -199,10 +199,20 @@ def test_a_sound_lab_passes_all_ten_gates(root: Path) -> None:
     assert verdict.gradings == 1 + 2 + 2 + 4 + 3
 
 
-def named(root: Path) -> Verdict:
+def named(root: Path, fresh: bool = True) -> Verdict:
     catalog = catalogs.load(root)
     report = Report(io.StringIO())
-    return next(verifying.verify(catalog, catalog.labs, StandIn(), report, fresh=True, named=True))
+    return next(verifying.verify(catalog, catalog.labs, StandIn(), report, fresh=fresh, named=True))
+
+
+def test_a_lab_that_verified_whole_has_verified_by_its_named_checks_and_not_the_other_way(root: Path) -> None:
+    assert named(root).ok
+    assert named(root, fresh=False).unchanged
+    assert not verdict_of(root, fresh=False).unchanged
+    (lab_folder(root) / "hints.md").write_text(HINTS + "\n", encoding="utf-8")
+    assert not named(root, fresh=False).unchanged
+    assert verdict_of(root).ok
+    assert named(root, fresh=False).unchanged and verdict_of(root, fresh=False).unchanged
 
 
 def test_only_the_checks_that_a_mistake_is_known_to_fail_run_when_asked_for(root: Path) -> None:
@@ -211,7 +221,6 @@ def test_only_the_checks_that_a_mistake_is_known_to_fail_run_when_asked_for(root
     answer.write_text("one failed\ntwo failed\n", encoding="utf-8")  # it fails more than is written: not seen
     assert offences(named(root)) == []
     assert {gate for gate, _, _ in offences(verdict_of(root))} == {5}
-    assert not named(root).unchanged, "what saw a part only is not remembered"
 
 
 def test_a_mistake_that_passes_what_it_is_known_to_fail_is_caught_by_the_named_checks_alone(

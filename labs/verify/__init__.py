@@ -65,10 +65,9 @@ def verify(
 ) -> Iterator[Verdict]:
     """Grade all that the labs' gates need side by side, then open the gates, lab by lab.
 
-    `grader` may be None if nothing is stale; it grades at `tier`. What saw less than everything, by
-    `second_look` or `named` (see `Case`), is not remembered.
+    `grader` may be None if nothing is stale; it grades at `tier`. A `second_look` (see `Case`) is not remembered.
     """
-    todo = stale(catalog, labs, fresh or write, tier)
+    todo = stale(catalog, labs, fresh or write, tier, named)
     marks = {lab.slug: of_rules(lab) for lab in todo}
     plan = (
         [one for lab in todo for one in wanted(catalog, lab, write, tier, second_look, named)]
@@ -87,18 +86,20 @@ def verify(
                 report.diff(diff)
                 marks[lab.slug] = of_rules(lab)
         verdict = _open_gates(_timed_alone(case, grader), report, began)
-        if second_look or named:
+        if second_look:
             pass
         elif verdict.ok:
-            memory.remember(catalog, lab, marks[lab.slug], tier)
+            memory.remember(catalog, lab, marks[lab.slug], tier, named)
         else:
             memory.forget(catalog, lab, tier)
         yield verdict
 
 
-def stale(catalog: Catalog, labs: Sequence[Lab], fresh: bool, tier: str = EMBEDDED) -> list[Lab]:
+def stale(
+    catalog: Catalog, labs: Sequence[Lab], fresh: bool, tier: str = EMBEDDED, named: bool = False
+) -> list[Lab]:
     """The labs that have changed since they last verified; with `fresh`, all."""
-    return [lab for lab in labs if fresh or not memory.remembers(catalog, lab, tier)]
+    return [lab for lab in labs if fresh or not memory.remembers(catalog, lab, tier, named)]
 
 
 def _main(
@@ -112,7 +113,7 @@ def _main(
     if not labs and not refused:
         raise LabsError(f"There are no labs below {catalog.root}.", "Write the first: labs new")
     verdicts = []
-    with _grader(catalog, stale(catalog, labs, fresh or write, tier), report, tier) as grader:
+    with _grader(catalog, stale(catalog, labs, fresh or write, tier, named), report, tier) as grader:
         for verdict in verify(
             catalog, labs, grader, report, fresh=fresh, write=write, tier=tier, named=named
         ):
