@@ -243,7 +243,7 @@ ENCODED = [
     base64.urlsafe_b64encode(b"??>" + SECRET).decode(),
     base64.encodebytes(b"URL=" + SECRET * 2).decode(),
     base64.b64encode(base64.b64encode(SECRET)).decode(),
-    base64.b64encode(gzip.compress(SECRET)).decode(),
+    base64.b64encode(gzip.compress(SECRET, mtime=0)).decode(),
     SECRET.hex(),
     urllib.parse.quote(SECRET, safe=""),
 ]
