@@ -65,7 +65,7 @@ def verify(
       labs verify                # every lab that changed
       labs verify --write        # also write the feedback that each mistake gets
       labs verify A_LAB --fresh
-      labs verify --named        # a third of the time; what CI runs
+      labs verify --named        # in a part of the time; what CI runs
     """
     from labs.verify import main as verify_labs
 

@@ -113,6 +113,9 @@ def test_a_cluster_that_cannot_say_is_no_fault_of_the_learners(
             monkeypatch.setenv("KUBECONFIG", str(file))
             with pytest.raises(CouldNotCheck, match="cluster of KUBECONFIG"):
                 RealCluster(LOCAL, lambda: None).must_take("kubectl apply", THINGS)
+        file.write_text("clusters: [")
+        with pytest.raises(CouldNotCheck, match="cluster of KUBECONFIG"):
+            RealCluster(LOCAL, lambda: None).must_take("kubectl apply", THINGS)
         core = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(str(server.kubeconfig)))
         core.create_namespaced_service_account("default", {"metadata": {"name": "guest"}})
         token = core.create_namespaced_service_account_token("guest", "default", {"spec": {}}).status.token
