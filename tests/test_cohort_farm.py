@@ -89,6 +89,7 @@ class Pretended:
         self.threads: list[threading.Thread] = []
         self.graded: list[str] = []
         self.cancelled: list[UUID] = []
+        self.deadly = ""  # what no worker survives
 
     def start(self, names: Sequence[str]) -> UUID:
         run, act = uuid4(), self.script.pop(0) if len(self.script) > 1 else self.script[0]
@@ -114,7 +115,7 @@ class Pretended:
             self.words[run] = "running"
             time.sleep(farms.SILENCE_SECONDS / 2)
         for number, name in enumerate(names):
-            if act == "fails" or (act == "dies" and number):
+            if act == "fails" or (act == "dies" and number) or name == self.deadly:
                 break
             if act == "hangs" and number:
                 return  # and Prefect goes on to say that it runs
@@ -140,11 +141,11 @@ class Pretended:
         (["works"], 3, []),
         (["is slow"], 3, []),
         (["comes late", "works"], 3, []),
-        (["dies", "works"], 4, ["7 gradings undone (a reason)"]),
-        (["hangs", "works"], 4, ["7 gradings undone (nothing was heard"]),
+        (["dies", "works"], 7, ["7 gradings undone (a reason)"]),
+        (["hangs", "works"], 7, ["7 gradings undone (nothing was heard"]),
         (["starts slowly"], 3, []),
-        (["is taken", "works"], 4, ["8 gradings undone (nothing was heard"]),
-        (["fails", "fails", "works"], 5, ["8 gradings undone", "8 gradings undone"]),
+        (["is taken", "works"], 7, ["8 gradings undone (nothing was heard"]),
+        (["fails", "fails", "works"], 11, ["8 gradings undone", "8 gradings undone"]),
         ([*["refuses"] * 6, "works"], 9, ["refuses to grade (a reason)"]),
     ],
 )
@@ -178,8 +179,25 @@ def test_what_no_worker_can_grade_is_our_fault(
     Farm(queue, pool, store, lambda _, result: done.append(result.state), lambda _: None).grade(
         jobs_of(tmp_path, 2)
     )
-    assert done == [State.OUR_FAULT] * 2 and len(pool.words) == ATTEMPTS
+    assert done == [State.OUR_FAULT] * 2 and len(pool.words) == 1 + 2 * (ATTEMPTS - 1)
     assert [result.state for *_, result in store.all()] == done, "the gradebook says so"
+
+
+def test_what_ends_every_worker_takes_no_other_with_it(
+    queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farms, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(farms, "at_once", lambda _: farms.MOST)
+    jobs = jobs_of(tmp_path, farms.MOST)
+    store, pool = Store(tmp_path / "results.sqlite"), Pretended(queue, ["works"])
+    pool.deadly = name_of(jobs[0].task)
+    Farm(queue, pool, store, lambda *_: None, lambda _: None).grade(jobs)
+    ours = [learner for learner, *_, result in store.all() if result.state is State.OUR_FAULT]
+    assert ours == [jobs[0].task.learner] and len(pool.graded) == farms.MOST - 1
+
+
+def test_a_flow_run_of_a_large_cohort_grades_more() -> None:
+    assert [farms.at_once(jobs) for jobs in (1, 300, 20_000, 1_000_000)] == [8, 8, 10, 64]
 
 
 def test_workers_that_refuse_mark_nothing(

@@ -23,7 +23,10 @@ from labs.cohort.store import Store
 from labs.errors import LabsError
 from labs.results import LabResult
 
-AT_ONCE = 8  # entries of one flow run: they share a warm grader
+LEAST, MOST = (
+    8,
+    64,
+)  # entries of one flow run: they share a warm grader, and one start, one end at Prefect's server
 RUNS = 200  # flow runs that wait or run at a time
 ATTEMPTS = 4
 REFUSALS = 10  # of workers, one after the other, with no result in between
@@ -132,7 +135,8 @@ class Farm:
                     trouble = f"nothing was heard of it for {patience:g} s"
                     self.pool.cancel(run)
                 self.say(f"A worker left {len(asked.jobs)} gradings undone ({trouble})")
-                self._start(self._give_up(asked.jobs))
+                for some in _quarters(self._give_up(asked.jobs)):
+                    self._start(some)
 
     def _refuse(self, jobs: list[Job], trouble: str) -> None:
         """A machine that must not grade says nothing about the work: it is no attempt."""
@@ -269,11 +273,23 @@ def _word(state: Any) -> str:
     return "ended" if state.is_final() else "running"
 
 
+def _quarters(jobs: list[Job]) -> Iterator[list[Job]]:
+    """In the last of its attempts a grading that ends its worker stands alone, and takes no other with it."""
+    size = -(-len(jobs) // 4)
+    for start in range(0, len(jobs), size or 1):
+        yield jobs[start : start + size]
+
+
+def at_once(jobs: int) -> int:
+    """Entries of one flow run: few, so that all machines share a small cohort; more of a large one."""
+    return min(MOST, max(LEAST, jobs // (10 * RUNS)))
+
+
 def _parts(jobs: Sequence[Job]) -> Iterator[list[Job]]:
     """Jobs of one lab together, a few at a time."""
-    some: list[Job] = []
+    size, some = at_once(len(jobs)), list[Job]()
     for job in jobs:
-        if some and (len(some) == AT_ONCE or some[0].lab is not job.lab):
+        if some and (len(some) == size or some[0].lab is not job.lab):
             yield some
             some = []
         some.append(job)
