@@ -269,6 +269,43 @@ def test_apply_over_http(api: Api) -> None:
     assert same["metadata"]["resourceVersion"] == version
 
 
+TWICE: dict[str, tuple[dict[str, Any], str]] = {
+    "a variable": (
+        {
+            "env": [
+                {"name": "LEVEL", "value": "a"},
+                {"name": "KEY", "value": "b"},
+                {"name": "LEVEL", "value": "c"},
+            ]
+        },
+        r'containers\[name="app"\].env: duplicate entries for key \[name="LEVEL"\]',
+    ),
+    "a port whose protocol is once the default and once written": (
+        {"ports": [{"containerPort": 80}, {"containerPort": 80, "protocol": "TCP"}]},
+        r'containers\[name="app"\].ports: duplicate entries for key \[containerPort=80,protocol="TCP"\]',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TWICE)
+def test_an_item_that_comes_twice_cannot_be_applied(case: str, api: Api) -> None:
+    more, wanted = TWICE[case]
+    one = deployment()
+    one["spec"]["template"]["spec"]["containers"][0] |= more
+    begins = r"failed to create typed patch object \(default/web; apps/v1, Kind=Deployment\): \.spec\.template\.spec\."
+    with pytest.raises(Refused, match=begins + wanted) as refused:
+        api.apply(one, "ci")
+    assert refused.value.code == 500, "as of an API server, which has no word of its own for it"
+    api.create(one)  # kubectl create, or apply on the client's side, only warns
+
+
+def test_the_same_port_of_two_protocols_is_no_duplicate(api: Api) -> None:
+    one = deployment()
+    ports = [{"containerPort": 53, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"}]
+    one["spec"]["template"]["spec"]["containers"][0]["ports"] = ports
+    assert api.apply(one, "ci")["spec"]["template"]["spec"]["containers"][0]["ports"] == ports
+
+
 def test_only_an_apply_has_a_manager_and_force(api: Api) -> None:
     api.create(thing("ConfigMap", "settings"))
     for how, query in ((APPLY, {}), (MERGE, {"force": "true"})):

@@ -128,14 +128,46 @@ def without(value: Any, gone: Fields, shape: Shape, path: Path = ()) -> Any:
     return value
 
 
+def must_be_unique(configuration: Obj, shape: Shape) -> None:
+    """
+    Raises:
+        ApiError: 500, as the API server says it: two items of a list have the same key, so nobody can own one of them.
+    """
+    for path in _twice(configuration, shape, ()):
+        *parents, last = path
+        meta = objects.meta(configuration)
+        names = f"{meta.get('namespace', '')}/{meta.get('name', '')}".removeprefix("/")
+        kind = f"{configuration.get('apiVersion')}, Kind={configuration.get('kind')}"
+        why = f"{_shown(tuple(parents))}: duplicate entries for key {_shown((last,))}"
+        raise ApiError(500, "", f"failed to create typed patch object ({names}; {kind}): {why}")
+
+
+def _twice(value: Any, shape: Shape, path: Path) -> Iterable[Path]:
+    """The paths of list items that come a second time."""
+    if shape.atomic:
+        return
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _twice(below, shape.child(key), (*path, f"f:{key}"))
+    elif isinstance(value, list):
+        seen: set[Path] = set()
+        for item in value:
+            place = (*path, piece_of(item, shape))
+            if place in seen:
+                yield place
+            seen.add(place)
+            yield from _twice(item, shape.values, place)
+
+
 def apply(
     live: Obj, owners: Owners, configuration: Obj, manager: Manager, shape: Shape, *, force: bool
 ) -> tuple[Obj, dict[Manager, Fields]]:
     """The new object and the new owners.
 
     Raises:
-        ApiError: 409, fields that others own would change and `force` is not set.
+        ApiError: 409, fields that others own would change and `force` is not set; 500, an item of a list comes twice.
     """
+    must_be_unique(configuration, shape)
     wanted = leaves(configuration, shape)
     own = frozenset(wanted)
     result: Obj = merged(live, configuration, shape)
