@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 from botocore.exceptions import ClientError
 
 from account import Account, refusal
@@ -49,12 +50,16 @@ class Shop:
     def rollback(self, name: str, **how: Any) -> Answer:
         return self.work.call("artifacts.py:rollback", name, timeout=SECONDS, **how)
 
-    def fetch(self, name: str, version: str, *, empty: bool = False, **how: Any) -> tuple[Answer, str]:
-        """The answer, and the folder that it was to write. It does not exist yet, or is `empty`."""
+    def fetch(
+        self, name: str, version: str, *, empty: bool = False, holds: Model | None = None, **how: Any
+    ) -> tuple[Answer, str]:
+        """The answer, and the folder that it was to write. It does not exist yet, is `empty`, or `holds` files."""
         self._folders += 1
         to_dir = f"fetched-{self._folders}"
         if empty:
             self.work.run("mkdir", to_dir).expect(status=0)
+        for path, content in (holds.files if holds else {}).items():
+            self.work.put(f"{to_dir}/{path}", content)
         return self.work.call("artifacts.py:fetch", name, version, to_dir, timeout=SECONDS, **how), to_dir
 
     def begin(self, between: Between, *words: str) -> Process:
@@ -99,6 +104,18 @@ class Shop:
             wanted="nothing beside the folder either when the fetch failed",
             got=f"{len(beside)} files, the first of which is {beside[0] if beside else ''}",
             hint="Whatever ends a fetch must pass by the place where you tidy up.",
+        )
+
+    def expect_untouched(self, name: str, version: str, rng: np.random.Generator) -> None:
+        """`fetch` to a folder in which somebody has a file raises an error, and the file is there as it was, alone."""
+        mine = Model({"mine/notes.txt": rng.bytes(20).hex().encode()})
+        answer, folder = self.fetch(name, version, holds=mine, may_raise=True)
+        changed = self.differences(folder, mine)
+        answer.require(
+            answer.error and not changed,
+            wanted="an error, and the folder as it was: there is somebody's file in it",
+            got=changed or "an answer",
+            hint="Look into `to_dir` before you write there, or put anything in its place.",
         )
 
     def _files(self) -> set[str]:

@@ -266,7 +266,7 @@ def refuses_another_content(shop, rng):
 
 @check(points=3, when=publishes_and_fetches)
 def refuses_what_was_corrupted(shop, rng):
-    """refuses a model of which a file is missing or not what was published, and leaves nothing behind"""
+    """refuses a model that is not whole and a folder that is not empty, and leaves nothing behind"""
     trials.corrupt(shop, rng)
 
 

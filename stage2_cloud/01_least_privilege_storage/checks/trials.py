@@ -195,6 +195,10 @@ def corrupt(shop: Shop, rng: np.random.Generator) -> None:
     _lead_outside(shop, name, version, said, rng)
     shop.plant(manifest, whole)
     shop.expect_whole(name, "latest", model, hint="This one is whole again.")
+    shop.expect_untouched(name, version, rng)
+    shop.plant(f"{name}/latest.json", json.dumps({"version": other, "previous": version}).encode())
+    case = "the pointer names a version without a manifest"
+    shop.expect_refused(name, "latest", ("NotPublished",), case)
 
 
 def _no_manifests(said: Any) -> list[tuple[str, Any]]:
