@@ -9,6 +9,7 @@ import numpy as np
 
 from labs.checks import Finished, Work
 from nights import Nights
+from prefect_records import Records
 from published import ATOMIC, Published, must_read, same
 from season import Season
 from told import tried
@@ -55,12 +56,12 @@ def killed(
     )
 
 
-def late_by(attempts: int, nights: Nights, season: Season) -> Finished:
+def late_by(attempts: int, nights: Nights, records: Records, season: Season) -> Finished:
     """A run whose upstream puts its manifest in place after so many attempts of `ingest`."""
     late = season.first_delivery()
     late.land(nights.work.give, manifest=False)
     waiting = nights.start(season.day)
-    nights.records.wait_for(waiting, season.day, lambda run: tried(run) >= attempts or not waiting.alive)
+    records.wait_for(waiting, season.day, lambda run: tried(run) >= attempts or not waiting.alive)
     late.land_manifest(nights.work.give)
     return nights.end(waiting)
 

@@ -5,6 +5,9 @@ writing, renamed or removed, each folder made there. `AT` names one such effect:
 second whose path holds that text, `start` the beginning. Just before it happens, `DO` happens: `SIGKILL`, `SIGSTOP`,
 `sleep:5` (seconds), or `half:2000`, after which a write beyond the first 2,000 bytes of any file kills the process,
 and leaves these bytes. Every effect is written to the file `EFFECTS`, one a line.
+
+With `SILENT` the process sends Prefect no events, by which it tells of its task runs: a third of what a run costs, where
+nobody looks at them. Flow runs and their states are there all the same.
 """
 
 from __future__ import annotations
@@ -65,6 +68,13 @@ def watch(event: str, args: tuple[Any, ...]) -> None:
             strike()
 
 
+def say_nothing() -> None:
+    from prefect.events.clients import NullEventsClient
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.set_client_override(NullEventsClient)
+
+
 def strike() -> None:
     what, _, number = DO.partition(":")
     if what == "sleep":
@@ -82,6 +92,8 @@ if __name__ == "__main__":
     signal.signal(
         signal.SIGXFSZ, signal.SIG_DFL
     )  # Python turns it into an exception, which a program could catch
+    if os.environ.get("SILENT"):
+        say_nothing()
     if AT == "start":
         strike()
     sys.argv = sys.argv[1:]

@@ -43,8 +43,13 @@ class Nights:
         self.launcher = work.give("launcher.py", Path(__file__).with_name("launcher.py"))
         self.authorities = work.give("authorities.pem", one_authority())
         self.landing = f"{work.inputs}/landing"
-        self.records = Records(prefect.url, self.landing)
+        self.silent = "tasks"
         self.set_up()
+
+    def tell_prefect(self) -> Records:
+        """From now on runs tell Prefect of their tasks, as they do outside of a check; what it knows of them."""
+        self.silent = ""
+        return Records(self.prefect.url, self.landing)
 
     def set_up(self, **changed: Any) -> None:
         """Write `pipeline.toml`, with these values instead of the usual ones."""
@@ -150,7 +155,8 @@ class Nights:
     def _env(self, lake: str, env: Mapping[str, str]) -> dict[str, str]:
         quiet = {"PREFECT_LOGGING_LEVEL": "WARNING", "OMP_NUM_THREADS": "1"}
         quiet |= {"PREFECT_API_SSL_CERT_FILE": self.authorities, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
-        return {**quiet, "REDIS_URL": self.redis_url, "LEASE_SECONDS": "60", "WATCHED": lake, **env}
+        quiet |= {"SILENT": self.silent, "WATCHED": lake}
+        return {**quiet, "REDIS_URL": self.redis_url, "LEASE_SECONDS": "60", **env}
 
     def _named(self, finished: Finished, words: Sequence[str]) -> Finished:
         finished.did = _short(words)

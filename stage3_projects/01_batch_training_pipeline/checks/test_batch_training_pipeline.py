@@ -52,6 +52,7 @@ def first(work, memory):
 @check(points=3)
 def publishes_a_date(work, nights, season, memory):
     """publishes the ranking of a date, trained on the days before it"""
+    records = nights.tell_prefect()
     nights.land(season.first_delivery())
     finished = expect(nights.run(season.day), 0)
     said_by_one_line(finished, season.day, 0)
@@ -59,7 +60,7 @@ def publishes_a_date(work, nights, season, memory):
     proper_ranking(found, season.day, season.in_time, 3)
     tables.latest_is(found, season.day)
     tables.trained_on(found, season)
-    memory |= {"first": found, "lake": snapshot(work), "run": finished, "records": nights.records}
+    memory |= {"first": found, "lake": snapshot(work), "run": finished, "records": records}
 
 
 @check(points=2, after=publishes_a_date)
@@ -159,9 +160,10 @@ def learns_what_lasts(nights, season, seed):
 @check(points=2, after=publishes_a_date, when=ORDINARY)
 def gives_up_on_a_missing_upstream(work, nights, season, first):
     """gives up on an upstream that does not come, after pauses that grow, and says so"""
+    records = nights.tell_prefect()
     nights.set_up(retry_delays_seconds=[0.4, 0.8, 1.6])
     finished = expect(nights.run(season.next_day), 6)
-    told.pauses(nights.records, finished, season.next_day, [0.4, 0.8, 1.6])
+    told.pauses(records, finished, season.next_day, [0.4, 0.8, 1.6])
     tables.still(finished, work, first)
 
 
@@ -191,11 +193,12 @@ def keeps_to_the_limits(work, nights, season, rng):
 @check(points=2, after=publishes_a_date, when=ORDINARY)
 def stops_at_the_eval_gate(work, nights, season, first):
     """publishes nothing of a model that fails the eval gate, and says why in Prefect"""
+    records = nights.tell_prefect()
     nights.land(delivery(season.next_day, seasons.upside_down(season.frame(season.next_day))))
     for changed, words in (({"max_auc_drop": 1.0}, ("auc",)), ({"min_auc": 0.01}, ("auc", "drop"))):
         nights.set_up(**changed)
         finished = expect(nights.run(season.next_day), 5, f"With {changed}, and labels turned round.")
-        told.closed_by_the_eval_gate(nights.records, finished, season.next_day, *words)
+        told.closed_by_the_eval_gate(records, finished, season.next_day, *words)
         tables.still(finished, work, first, hint=tables.GATE)
     nights.land(delivery(season.before[-1], seasons.upside_down(season.frame(season.before[-1]))))
     expect(nights.run(season.before[-1]), 0, f"{season.day} is published, and it is not before this date.")
@@ -247,10 +250,10 @@ def never_publishes_without_its_lease(work, nights, season, first):
 @check(points=2, after=publishes_a_date, when=ORDINARY)
 def waits_for_a_late_upstream(work, nights, season, rng):
     """tries again while the upstream is late, and publishes when it has come"""
-    delays, attempts = [0.5, 1, 3, 15, 15], int(rng.integers(1, 3))
+    records, delays, attempts = nights.tell_prefect(), [0.5, 1, 3, 15, 15], int(rng.integers(1, 3))
     nights.set_up(retry_delays_seconds=delays)
-    finished = accidents.late_by(attempts, nights, season)
-    told.tried_again(nights.records, finished, season.day, attempts, delays)
+    finished = accidents.late_by(attempts, nights, records, season)
+    told.tried_again(records, finished, season.day, attempts, delays)
     proper_ranking(must_read(work), season.day, season.in_time, 3)
 
 
