@@ -127,16 +127,18 @@ def _watch(conn: socket.socket, pid: int, limits: dict[str, Any], box: Path | No
         if os.waitpid(pid, os.WNOHANG)[0]:
             return
         started = time.monotonic()
-        processes = _descendants(pid)
-        used = _used_mb(processes, _resident_mb)
-        if used > seen.limit_mb:
-            used = _used_mb(processes, _proportional_mb)
-        seen.peak_mb = max(seen.peak_mb, used)
+        processes, used = _descendants(pid, limits["processes"]), 0.0
+        too_many = len(processes) > limits["processes"]
+        if not too_many:  # what makes processes makes more of them while their memory is looked at
+            used = _used_mb(processes, _resident_mb)
+            if used > seen.limit_mb:
+                used = _used_mb(processes, _proportional_mb)
+            seen.peak_mb = max(seen.peak_mb, used)
         reason = ""
-        if used > seen.limit_mb:
-            reason = "memory"
-        elif len(processes) > limits["processes"]:
+        if too_many:
             reason = "processes"
+        elif used > seen.limit_mb:
+            reason = "memory"
         elif started > deadline:
             reason = "time"
         elif box and rounds % 10 == 0 and _size_mb(box) > limits["disk_mb"]:
@@ -163,16 +165,16 @@ def _answer(conn: socket.socket, seen: Watched, limits: dict[str, Any]) -> bool:
     return True
 
 
-def _descendants(pid: int) -> list[int]:
-    """Every process below the caretaker, which itself is ours and not counted."""
+def _descendants(pid: int, most: int | None = None) -> list[int]:
+    """Every process below the caretaker, which itself is ours and not counted; no more than one above `most`."""
     if not kernel.LINUX:
         import psutil
 
         with contextlib.suppress(psutil.Error):
             return [child.pid for child in psutil.Process(pid).children(recursive=True)]
         return []
-    found, frontier = [], [pid]
-    while frontier:
+    found, frontier = list[int](), [pid]
+    while frontier and (most is None or len(found) <= most):
         parent = frontier.pop()
         with contextlib.suppress(OSError):
             for task in os.listdir(f"/proc/{parent}/task"):
@@ -194,9 +196,19 @@ def _used_mb(processes: list[int], measure: Callable[[int], float]) -> float:
 
 
 def _is_a_fork(pid: int) -> bool:
+    """Whether it has run no other program since it was forked: its stack and its arguments are where ours are.
+
+    `cmdline` would say it as well, but waits for as long as the process is forking: where many do, for minutes.
+    """
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes()
+        return _places(Path(f"/proc/{pid}/stat")) == _places(Path("/proc/self/stat"))
     return False
+
+
+def _places(stat: Path) -> tuple[bytes, bytes]:
+    """startstack and arg_start, which each new program gets at random places: fields 28 and 48 of proc_pid_stat(5)."""
+    fields = stat.read_bytes().rpartition(b")")[2].split()
+    return fields[28 - 3], fields[48 - 3]
 
 
 def _resident_mb(pid: int) -> float:
