@@ -6,7 +6,7 @@ second whose path holds that text, `start` the beginning. Just before it happens
 `sleep:5` (seconds), or `half:2000`, after which a write beyond the first 2,000 bytes of any file kills the process,
 and leaves these bytes. Every effect is written to the file `EFFECTS`, one a line.
 
-With `SILENT` the process sends Prefect no events, by which it tells of its task runs: a third of what a run costs, where
+With `SILENT` the process sends Prefect no events, by which it tells of its task runs: much of what a run costs, where
 nobody looks at them. Flow runs and their states are there all the same.
 """
 
