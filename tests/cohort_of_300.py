@@ -93,7 +93,9 @@ def kinds(lab: Lab) -> dict[str, list[Kind]]:
         "begun": [Kind("starter", 0, "not started", starter)],
         "broken": [
             Kind("not text", 0, None, no_text),
-            Kind("nothing", 0, "not handed in", lambda target: target.mkdir(parents=True)),
+            Kind(
+                "nothing", 0, None, lambda target: target.mkdir(parents=True)
+            ),  # an empty folder is not started
         ],
         "hostile": [Kind(name, 0, None, hostile(lines)) for name, lines in ATTACKS.items()],
     }

@@ -179,15 +179,6 @@ def test_it_earns_nothing_and_does_no_harm(
     assert not arena.harm()
 
 
-@pytest.mark.parametrize("attack", ["floods_processes", "forks_without_end"])
-def test_what_makes_too_many_processes_is_ended_for_it(
-    attack: str, grader: Grader, arena: Arena, tmp_path: Path
-) -> None:
-    result = submit(grader, arena, attack, tmp_path)
-    got = [check.finding.got for check in result.checks if check.finding]
-    assert "the process ended: it started too many processes" in got, result
-
-
 def test_a_table_of_answers_earns_nothing_on_data_that_nobody_has_seen(
     grader: Grader, arena: Arena, tmp_path: Path
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +12,7 @@ from pathlib import Path
 import pytest
 from faulty import LAB_TOML, make_lab, make_work
 
-from labs.grading import Grader
+from labs.grading import Grader, keeper
 from labs.grading.canaries import Canary, Flight, fly
 from labs.grading.confine import LAYERS, rung
 from labs.grading.trust import MEMORY, proven, remember
@@ -131,3 +134,18 @@ def test_the_seed_is_on_no_command_line_and_the_checks_on_no_path(tmp_path: Path
     finding = result.checks[0].finding
     assert finding is not None
     assert finding.got == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the keeper asks /proc")
+def test_a_fork_is_told_from_another_program() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        fork = os.fork()
+        if not fork:
+            signal.pause()
+        try:
+            assert keeper._is_a_fork(fork), "what the warm parent imported is not the learner's memory"
+            assert not keeper._is_a_fork(other.pid)
+        finally:
+            os.kill(fork, signal.SIGKILL)
+            os.waitpid(fork, 0)
+            other.kill()

@@ -93,16 +93,18 @@ class _Inside:
                     del self.pids[name]
                     code = os.waitstatus_to_exitcode(status)
                     cpu = usage.ru_utime + usage.ru_stime
-                    wire.send(self.control, {"ended": name, "status": code, "cpu": cpu}, timeout=5)
+                    wire.send(
+                        self.control, {"ended": name, "status": code, "cpu": cpu}, timeout=wire.PATIENCE
+                    )
 
     def _obey(self) -> bool:
         """Do one thing the judge asks; False when the judge is gone."""
-        self.control.settimeout(5)
+        self.control.settimeout(wire.PATIENCE)
         try:
             head, fds, _, _ = socket.recv_fds(self.control, 1, MAX_FDS)
             if not head:
                 return False
-            order = wire.receive(self.control, timeout=5)
+            order = wire.receive(self.control, timeout=wire.PATIENCE)
         except (OSError, wire.WireError):
             return False
         if "spawn" in order:
@@ -131,7 +133,9 @@ class _Inside:
         name = order["spawn"]
         self.pids[name] = pid
         layers = {"namespaces": self.namespaces, **report}
-        wire.send(self.control, {"started": name, "layers": layers, "trouble": trouble}, timeout=5)
+        wire.send(
+            self.control, {"started": name, "layers": layers, "trouble": trouble}, timeout=wire.PATIENCE
+        )
 
     def _become(self, order: dict[str, Any], fds: list[int], status: int) -> None:
         """In the child: take the streams, confine, report the layers, and turn into what was asked. Never returns."""

@@ -213,7 +213,7 @@ class Grader:
         with socket.socket(socket.AF_UNIX) as conn:
             conn.connect(self._address)
             socket.send_fds(conn, [b"J"], [conn.fileno()])
-            wire.send(conn, request, timeout=30)
+            wire.send(conn, request, timeout=wire.PATIENCE)
             while True:
                 try:
                     news: dict[str, Any] = wire.receive(conn, JUDGE_SECONDS)

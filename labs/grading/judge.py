@@ -92,7 +92,7 @@ class Plugin:
         self.place = Place(request["warm"], Path(request["session"]), tuple(request["allowed"]))
 
     def tell(self, message: dict[str, Any]) -> None:
-        wire.send(self.conn, message, timeout=30)
+        wire.send(self.conn, message, timeout=wire.PATIENCE)
 
     def reached(self, layers: dict[str, str], tier: str, waited: float = 0.0) -> None:
         """Add what was reached, and waited for, in a fork."""

@@ -156,12 +156,12 @@ def _watch(conn: socket.socket, pid: int, limits: dict[str, Any], box: Path | No
 def _answer(conn: socket.socket, seen: Watched, limits: dict[str, Any]) -> bool:
     """Answer one question of the judge's; False when it has gone."""
     try:
-        question = wire.receive(conn, timeout=5)
+        question = wire.receive(conn, timeout=wire.PATIENCE)
     except (OSError, wire.WireError):
         return False
     if "limit_mb" in question:
         seen.peak_mb, seen.limit_mb = 0.0, question["limit_mb"] or limits["memory_mb"]
-    wire.send(conn, {"peak_mb": seen.peak_mb}, timeout=5)
+    wire.send(conn, {"peak_mb": seen.peak_mb}, timeout=wire.PATIENCE)
     return True
 
 

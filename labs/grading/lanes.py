@@ -105,7 +105,7 @@ class Running:
     def _pass_on(self, fork: socket.socket) -> bool:
         """One message of a fork's; False when there will be no more."""
         try:
-            news: dict[str, Any] = wire.receive(fork, timeout=30)
+            news: dict[str, Any] = wire.receive(fork, timeout=wire.PATIENCE)
         except (OSError, wire.WireError):
             return False  # it ended; if it had not reported, the grader says so
         if "layers" in news:

@@ -71,7 +71,7 @@ class Sandbox:
             "readable": list(readable),
             "allowed": list(place.allowed),
         }
-        wire.send(self.keeper, request, timeout=10)
+        wire.send(self.keeper, request, timeout=wire.PATIENCE)
         self.control = ours
         self.work = self._await_work_folder()
         self._ear = threading.Thread(target=self._hear_keeper, daemon=True)
@@ -80,7 +80,7 @@ class Sandbox:
         self._listener.start()
 
     def _await_work_folder(self) -> int:
-        self.control.settimeout(30)
+        self.control.settimeout(wire.PATIENCE)
         try:
             _, fds, _, _ = socket.recv_fds(self.control, 1, 1)
         except OSError:
@@ -169,7 +169,7 @@ class Sandbox:
             if theirs is not None:
                 theirs.close()
         with self._news:
-            self._news.wait_for(lambda: name in self._started or self._gone.is_set(), timeout=30)
+            self._news.wait_for(lambda: name in self._started or self._gone.is_set(), timeout=wire.PATIENCE)
             report = self._started.pop(name, None)
         if report is None:
             raise SandboxBroken(self.killed or "the sandbox ended before the process started")
@@ -186,7 +186,7 @@ class Sandbox:
         with ours:
             with theirs:
                 self.order({"listen": port}, [theirs.fileno()])
-            ours.settimeout(10)
+            ours.settimeout(wire.PATIENCE)
             _, fds, _, _ = socket.recv_fds(ours, 1, 1)
         if fds:
             relay(socket.socket(fileno=fds[0]), port)
@@ -264,7 +264,7 @@ class Sandbox:
             question = {"limit_mb": set_limit} if set_limit is not None else {"peak": True}
             with contextlib.suppress(OSError):
                 wire.send(self.keeper, question)
-            self._news.wait_for(answered, timeout=5)
+            self._news.wait_for(answered, timeout=wire.PATIENCE)
             return self._peak_so_far()
 
     def _peak_so_far(self) -> float:

@@ -141,7 +141,7 @@ def _child(conn: socket.socket) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
         _, fds, _, _ = socket.recv_fds(conn, 1, 4)
-        request: dict[str, Any] = wire.receive(conn, timeout=10)
+        request: dict[str, Any] = wire.receive(conn, timeout=wire.PATIENCE)
         if request["role"] in ("judge", "service"):
             for fd in fds:  # the other end of `conn`: held here as well, it would never be seen closed
                 os.close(fd)

@@ -17,11 +17,13 @@ import orjson
 
 from labs.grading.plain import MAX_BUFFERS, WireError, rebuild, to_plain
 
-__all__ = ["Closed", "WireError", "decode", "encode", "receive", "send"]
+__all__ = ["PATIENCE", "Closed", "WireError", "decode", "encode", "receive", "send"]
 
 MAGIC = b"LABS"
 HEADER = struct.Struct("<4sII")
 MAX_FRAME = 512 * 2**20
+PATIENCE = 60.0
+"""Seconds that processes of ours wait for each other: one may not get the processor, where others take all of it."""
 
 
 class Closed(ConnectionError):
