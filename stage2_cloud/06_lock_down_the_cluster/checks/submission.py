@@ -101,7 +101,8 @@ def cluster(folder: Path, things: list[Obj], password: str, password_id: str) ->
     """
     kube = Kube(folder)
     try:
-        kube.images(**{"*": {"root": True, "start_seconds": 1, "stop_seconds": 4}})
+        # To end takes longer than some requests: who asks once more on the way does not miss that they still run.
+        kube.images(**{"*": {"root": True, "start_seconds": 1, "stop_seconds": 25}})
         for space in (SPACE, "monitoring", "edge", "payments"):
             kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
         for space, name in (("monitoring", "prometheus"), ("payments", "rotator"), ("payments", "deployer")):

@@ -53,8 +53,12 @@ def others(kube: Kube, person: str) -> list[Subject]:
     for binding in _learners(kube, "RoleBinding", "ClusterRoleBinding"):
         for one in binding.get("subjects") or []:
             name = one["name"]
-            if one["kind"] == "ServiceAccount":
+            # An account is a user with a name of this form. A binding may name it in either way.
+            prefix, _, long = name.partition("system:serviceaccount:")
+            if one["kind"] == "ServiceAccount" or (one["kind"] == "User" and not prefix and ":" in long):
                 space = one.get("namespace") or SPACE
+                if one["kind"] == "User":
+                    space, _, name = long.partition(":")
                 subject = Subject(f"ServiceAccount {space}/{name}", account(space, name))
             elif one["kind"] == "Group":
                 subject = Subject(f"the group {name}", Who(person, (name, "system:authenticated")))
