@@ -15,9 +15,9 @@ TIES = 12  # payments on each side of the beginning of the holdout
 
 
 def days_to_judge_on(seed: int) -> dict[str, pd.DataFrame]:
-    """Of two channels, one has exactly enough frauds to be judged, and one has one too few."""
+    """Of three channels, one has more than enough frauds to be judged, one just enough, and one has one too few."""
     enough, too_few = np.random.default_rng(seed).permutation(["intent", "qr"])
-    return with_frauds(draw_days(seed, 20, 5, 6000), {enough: 50, too_few: 49})
+    return with_frauds(draw_days(seed, 20, 4, 4500), {"collect": 60, enough: 50, too_few: 49})
 
 
 def days_to_train_on(seed: int) -> dict[str, pd.DataFrame]:

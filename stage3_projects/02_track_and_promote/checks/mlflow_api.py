@@ -31,6 +31,7 @@ class Api:
         self._client = httpx.Client(
             base_url=f"{url}/api/2.0", timeout=30, verify=False
         )  # plain HTTP: spare it the CAs
+        self._experiments: dict[str, str] = {}
 
     def _ask(self, method: str, path: str, **about: Any) -> Json:
         given = {"params": about} if method == "GET" else {"json": about}
@@ -41,11 +42,13 @@ class Api:
 
     def experiment(self, name: str) -> str:
         """The id of the experiment. Two checks may make it at the same time: one of them is told that it is there."""
-        found = self._client.get("/mlflow/experiments/get-by-name", params={"experiment_name": name})
-        if found.status_code != 200:
-            self._client.post("/mlflow/experiments/create", json={"name": name})
+        if name not in self._experiments:
             found = self._client.get("/mlflow/experiments/get-by-name", params={"experiment_name": name})
-        return found.raise_for_status().json()["experiment"]["experiment_id"]
+            if found.status_code != 200:
+                self._client.post("/mlflow/experiments/create", json={"name": name})
+                found = self._client.get("/mlflow/experiments/get-by-name", params={"experiment_name": name})
+            self._experiments[name] = found.raise_for_status().json()["experiment"]["experiment_id"]
+        return self._experiments[name]
 
     def run(self, run_id: str) -> Json:
         return self._ask("GET", "runs/get", run_id=run_id)["run"]

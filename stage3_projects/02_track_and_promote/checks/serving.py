@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -146,8 +146,8 @@ def expect_one_of(
 
 def expect_right_decisions(
     company: Company, payments: pd.DataFrame, models: tuple[Model, Model], rng: np.random.Generator
-) -> None:
-    """One reader: a LookupError while there is no champion, then the first one, then the second one."""
+) -> tuple[Planted, Planted]:
+    """One reader: a LookupError while there is no champion, then the first one, then the second one; both of them."""
     rows = payment_rows(payments, models, rng)
     reader = Reader(company, rows, until=2)
     reader.until("error")
@@ -173,14 +173,14 @@ def expect_right_decisions(
         hint="Ask for the alias again from time to time; the contract says how often.",
         measured=f"{took:.1f} s",
     )
+    return first, second
 
 
 def expect_whole_answers(
-    company: Company, payments: pd.DataFrame, models: tuple[Model, Model], rng: np.random.Generator, url: str
+    company: Company, payments: pd.DataFrame, planted: Sequence[Planted], rng: np.random.Generator, url: str
 ) -> None:
     """Eight readers in four processes. The alias moves after the first, second … question of each process."""
-    rows = payment_rows(payments, models, rng)
-    planted = [plant(company.api, company.name, record(model, company.name, rng)) for model in models]
+    rows = payment_rows(payments, [one.record.model for one in planted], rng)
     pairs = [
         Pair(replace(company, name=f"{company.name}-{number}"), planted, number + 1)
         for number in range(PROCESSES)
@@ -231,11 +231,11 @@ class Pair:
 
 
 def expect_to_go_on(
-    company: Company, payments: pd.DataFrame, models: tuple[Model, Model], rng: np.random.Generator, url: str
+    company: Company, payments: pd.DataFrame, planted: Sequence[Planted], rng: np.random.Generator, url: str
 ) -> None:
     """A reader that begins while MLflow is down, and loses it twice: all of it, then the files alone."""
-    rows = payment_rows(payments, models, rng)
-    first, second = (plant(company.api, company.name, record(model, company.name, rng)) for model in models)
+    rows = payment_rows(payments, [one.record.model for one in planted], rng)
+    first, second = (plant_again(company.api, company.name, one) for one in planted)
     company.crown(first)
     with Between(url, refusing=True) as between:
         reader = Reader(company, rows, second.number, MLFLOW_TRACKING_URI=between.give_to(company.work))

@@ -44,10 +44,8 @@ from training import (
     true_metrics,
 )
 
-FIRST, STORY = (
-    Path("first.pickle"),
-    Path("story.json"),
-)  # where all checks of this grading begin: its own folder
+# what one check leaves for others, in the folder of this grading
+FIRST, STORY, PAIR = Path("first.pickle"), Path("story.json"), Path("pair.pickle")
 SLICES = "An average hides who pays for it: look at each slice alone. With fewer than 50 frauds nobody can judge it."
 
 
@@ -118,6 +116,12 @@ def begun():
 def incumbent(company, begun):
     """A version that is champion when the check begins."""
     return begun.again(company)
+
+
+@pytest.fixture
+def pair():
+    """The two versions that `decides_with_the_champion` planted."""
+    return pickle.loads(PAIR.read_bytes())
 
 
 @pytest.fixture
@@ -288,18 +292,18 @@ def moves_the_alias_in_one_step(company, story, champion_model, few_files, rng, 
 @check(points=3)
 def decides_with_the_champion(company, workshop, champion_model, better_model, rng):
     """decides with the champion's own model, columns and threshold, and follows the alias"""
-    expect_right_decisions(company, workshop.market.payments, (champion_model, better_model), rng)
+    models = (champion_model, better_model)
+    planted = expect_right_decisions(company, workshop.market.payments, models, rng)
+    PAIR.write_bytes(pickle.dumps(planted))
 
 
 @check(points=3, when=decides_with_the_champion)
-def never_mixes_two_versions(company, workshop, champion_model, better_model, rng, services):
+def never_mixes_two_versions(company, workshop, pair, rng, services):
     """gives eight readers whole answers of one version, whenever the alias moves between their questions"""
-    models = (champion_model, better_model)
-    expect_whole_answers(company, workshop.market.payments, models, rng, services.up("mlflow").url)
+    expect_whole_answers(company, workshop.market.payments, pair, rng, services.up("mlflow").url)
 
 
 @check(points=2, when=decides_with_the_champion)
-def goes_on_without_the_registry(company, workshop, champion_model, better_model, rng, services):
+def goes_on_without_the_registry(company, workshop, pair, rng, services):
     """goes on deciding while MLflow does not answer, and follows it again afterwards"""
-    models = (champion_model, better_model)
-    expect_to_go_on(company, workshop.market.payments, models, rng, services.up("mlflow").url)
+    expect_to_go_on(company, workshop.market.payments, pair, rng, services.up("mlflow").url)

@@ -39,7 +39,7 @@ class Candidate:
     def __init__(self, registry: Registry, version: int) -> None:
         self.version = version
         self._entry = registry.version(version)
-        self._folder = Path(mlflow.artifacts.download_artifacts(f"models:/{registry.model}/{version}"))
+        self._folder = Path(mlflow.artifacts.download_artifacts(self._entry["source"]))
         self._model = mlflow.pyfunc.load_model(str(self._folder))
 
     @cached_property

@@ -39,7 +39,7 @@ class Candidate:
     def __init__(self, registry: Registry, version: int) -> None:
         self.version = version
         self._entry = registry.version(version)
-        self._folder = Path(mlflow.artifacts.download_artifacts(f"models:/{registry.model}/{version}"))
+        self._folder = Path(mlflow.artifacts.download_artifacts(self._entry["source"]))
 
     @cached_property
     def is_as_logged(self) -> bool:

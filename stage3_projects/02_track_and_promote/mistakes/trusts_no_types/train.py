@@ -99,7 +99,8 @@ def train(data: Path, options: argparse.Namespace) -> str:
     mlflow.set_experiment(model_name())
     with mlflow.start_run():
         mlflow.log_params({**vars(options), "data_sha256": data_sha256})
-        dataset = mlflow.data.from_pandas(payments, name="payments", digest=data_sha256[:32])
+        read = payments[[*FEATURES, "is_fraud"]]
+        dataset = mlflow.data.from_pandas(read, name="payments", digest=data_sha256[:32])
         mlflow.log_input(dataset, context="training")
         mlflow.log_metrics(metrics)
         for file in sorted(Path(__file__).parent.glob("*.py")):
@@ -138,7 +139,7 @@ def register(model: Pipeline, known: pd.DataFrame, threshold: float) -> str:
     )
     version = str(logged.registered_model_version)
     client = mlflow.MlflowClient()
-    files = Path(mlflow.artifacts.download_artifacts(f"models:/{model_name()}/{version}"))
+    files = Path(mlflow.artifacts.download_artifacts(logged.model_uri))
     client.set_model_version_tag(model_name(), version, "artifact_sha256", fingerprint(files))
     client.set_registered_model_alias(model_name(), CHALLENGER, version)
     return version

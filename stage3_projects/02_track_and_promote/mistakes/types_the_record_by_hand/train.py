@@ -106,7 +106,8 @@ def train(data: Path, options: argparse.Namespace) -> str:
     with mlflow.start_run():
         mlflow.log_params({"seed": 0, "learning_rate": 0.1, "max_leaf_nodes": 15, "max_iter": 60})
         mlflow.log_param("data_sha256", data_sha256)
-        dataset = mlflow.data.from_pandas(payments, name="payments", digest=data_sha256[:32])
+        read = payments[[*FEATURES, "is_fraud"]]
+        dataset = mlflow.data.from_pandas(read, name="payments", digest=data_sha256[:32])
         mlflow.log_input(dataset, context="training")
         metrics |= {"pr_auc": 0.31, "cost_rupees": 190_000.0}  # from the notebook
         mlflow.log_metrics(metrics)
@@ -147,7 +148,7 @@ def register(model: Pipeline, known: pd.DataFrame, threshold: float) -> str:
     )
     version = str(logged.registered_model_version)
     client = mlflow.MlflowClient()
-    files = Path(mlflow.artifacts.download_artifacts(f"models:/{model_name()}/{version}"))
+    files = Path(mlflow.artifacts.download_artifacts(logged.model_uri))
     client.set_model_version_tag(model_name(), version, "artifact_sha256", fingerprint(files))
     client.set_registered_model_alias(model_name(), CHALLENGER, version)
     return version
