@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -17,6 +18,8 @@ from labs.grading.evidence import Evidence, Finished
 
 SECONDS = 30.0  # for one run
 LETTERS = string.ascii_letters + string.digits
+MARKS, QUOTED = "/+&", '"\\%.=<'  # what base64, URLs or JSON write otherwise
+SHORT, USUAL, LONG = 12, 25, 200  # characters; the contract allows from SHORT to LONG
 FOUND, UNREAD = 1, 2
 GIT = {"GIT_CONFIG_NOSYSTEM": "1"}  # /etc cannot be read in the sandbox, and git would end because of that
 
@@ -25,10 +28,10 @@ def without_ids(text: str) -> str:
     return re.sub(r"\b[0-9a-f]{7,64}\b", "…", text)  # some differ by the version of zlib
 
 
-def draw(rng: np.random.Generator) -> str:
-    """A secret as generators make them: 23 to 25 characters, some of which base64, URLs and JSON write otherwise."""
-    parts = ["".join(rng.choice(list(LETTERS), count)) for count in (5, 4, 5, int(rng.integers(5, 8)))]
-    return "K" + "".join(part + mark for part, mark in zip(parts, ("/", "+", "&", ""), strict=True))
+def draw(rng: np.random.Generator, length: int = USUAL, marks: str = MARKS) -> str:
+    """A secret as generators make them: letters and digits, and each of these marks somewhere between them."""
+    first, last, *others = rng.choice(list(LETTERS), length - len(marks))
+    return first + "".join(rng.permutation([*marks, *others])) + last
 
 
 def looks_like(secret: str, rng: np.random.Generator) -> dict[str, str]:
@@ -37,7 +40,7 @@ def looks_like(secret: str, rng: np.random.Generator) -> dict[str, str]:
         "the beginning of a secret": secret[:-5],
         "a secret in letters of another case": secret.swapcase(),
         "the end of a secret": secret[5:],
-        "another secret of the same shape": draw(rng),
+        "another secret of the same characters": "".join(rng.permutation(list(secret))),
     }
 
 
@@ -49,7 +52,8 @@ def base64_of(text: str, before: str = "", after: str = "", url: bool = False) -
 
 def forms(secret: str) -> list[str]:
     """The ways to write it by which a part of it is looked for in what is printed."""
-    return [secret, quote(secret, safe=""), *(base64_of(secret, "u:"[:before])[3:-4] for before in range(3))]
+    encoded = [base64_of(secret, "u:"[:before])[3:-4] for before in range(3)]
+    return [secret, json.dumps(secret)[1:-1], quote(secret, safe=""), *encoded]
 
 
 @dataclass
@@ -101,9 +105,10 @@ class Place:
 class Hidden:
     """The secrets of one check, and runs of leaks.py."""
 
-    def __init__(self, work: Work, rng: np.random.Generator, count: int = 3) -> None:
+    def __init__(self, work: Work, rng: np.random.Generator, secrets: Sequence[str] = ()) -> None:
+        """Without `secrets`: three of the usual length."""
         self.work, self.rng = work, rng
-        self.secrets = [draw(rng) for _ in range(count)]
+        self.secrets = list(secrets) or [draw(rng), draw(rng), draw(rng, marks=QUOTED)]
         self.file = work.give("secrets", "\n\n".join(self.secrets) + "\n")
 
     def run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import distrust
 import leaking
 import may_checks
 import network_checks
@@ -265,16 +266,16 @@ def finds_what_an_image_keeps(work, rng):
 @check(points=1, needs=("git",))
 def says_what_it_could_not_read(work, rng):
     """says which place it could not read, with status 2, and looks at the others"""
-    leaking.unread(work, rng)
+    distrust.unread(work, rng)
 
 
 @check(points=2, needs=("git",))
 def trusts_no_place(work, rng):
     """runs nothing that a repository asks for, follows nothing that an archive says, and writes nothing"""
-    leaking.trusting(work, rng)
+    distrust.trusting(work, rng)
 
 
 @check(points=1, needs=("git",))
 def shows_no_secret(work, rng):
     """prints no secret and no part of one, also where names and errors hold it"""
-    leaking.showing(work, rng)
+    distrust.showing(work, rng)
