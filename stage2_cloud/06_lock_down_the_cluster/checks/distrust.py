@@ -116,8 +116,11 @@ def showing(work: Work, rng: np.random.Generator) -> None:
         "a dump": [plain],
         "a repository with a secret in a name": [repo],
         "an image with a secret in names": [image],
+        "a repository with parts of a secret in names": [git_scene.named_after_parts(hidden)],
+        "a file that is named after a secret": [work.give(f"dump-{two}.txt", f"{one}\n")],
         "a broken image with a secret in a name": [image_scene.broken_by_name(hidden)],
         "a place that is not there": [plain, f"{work.inputs}/nothing"],
+        "a place that is not there, named after a secret": [plain, f"{work.inputs}/nothing-{two}"],
     }
     for title, places in cases.items():
         done = hidden.run(*places)

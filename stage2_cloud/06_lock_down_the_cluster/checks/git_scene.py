@@ -186,6 +186,18 @@ def named_after(hidden: Hidden) -> str:
     return f"{hidden.work.inputs}/named.git"
 
 
+def named_after_parts(hidden: Hidden) -> str:
+    """The path of a repository with a file that somebody named after the beginning of a secret, and its end."""
+    one, two = hidden.secrets
+    repo = Repository()
+    password = repo.blob(f"{one}\n")
+    names = (two[:10], two[-10:], quote(two, safe="")[:12], base64_of(two, "fraud:")[8:24])
+    repo.refs["refs/heads/main"] = repo.commit({f"dump-{name}.sql": password for name in names})
+    for path, data in repo.files().items():
+        hidden.work.give(f"parts.git/{path}", data)
+    return f"{hidden.work.inputs}/parts.git"
+
+
 def damaged(hidden: Hidden) -> dict[str, bytes]:
     """The files of a repository with one object that is cut off."""
     repo = Repository()

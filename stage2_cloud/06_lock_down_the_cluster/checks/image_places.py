@@ -15,10 +15,16 @@ from typing import Any
 Member = tuple[str, bytes] | tarfile.TarInfo
 
 
-def tar(members: list[Member]) -> bytes:
+class Again(str):
+    """A key that stands in a document a second time: for a dictionary it is another one."""
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+
+def tar(members: list[Member], style: int = tarfile.PAX_FORMAT) -> bytes:
     """An archive of regular files (name, content) and of whatever else a header can say."""
     raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(fileobj=raw, mode="w", format=style) as archive:
         for one in members:
             if isinstance(one, tarfile.TarInfo):
                 archive.addfile(one)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from image_places import Layout, Saved, special, tar, zipped
+from image_places import Again, Layout, Saved, special, tar, zipped
 from planted import Hidden, Place, base64_of, begins, exactly, looks_like
 
 DEEP = "/".join(f"{number:020}" for number in range(12))  # longer than a name in the oldest tar
@@ -46,7 +46,7 @@ def saved(hidden: Hidden) -> Place:
     plants = [
         exactly("a file that a later layer removes", 1, f"layer {layers[1]} app/.env line 3"),
         exactly(
-            "a file in a folder that a later layer empties",
+            "a file with a long name, in a folder that a later layer empties",
             2,
             f"layer {layers[1]} var/cache/{DEEP}/b.txt line 2",
         ),
@@ -58,15 +58,23 @@ def saved(hidden: Hidden) -> Place:
         ),
         exactly("an argument of the build, in the history", 2, f"config {name} history[1].created_by"),
     ]
-    other = tar([("srv/settings.json", f'{{"auth": "{base64_of(one, "fraud:")}"}}\n'.encode())])
-    layers, name = archive.image(
-        "gateway:1.4.0",
-        [other],
-        config(
-            [], [], Labels={"in.nukkad.proxy": f"http://u:{quote(two, safe='')}@proxy", f"key {three}": "x"}
+    settings = ("srv/settings.json", f'{{"auth": "{base64_of(one, "fraud:")}"}}\n'.encode())
+    other = tar([settings, (f"srv/{DEEP}/db.env", f"\nDB={three}\n".encode())], tarfile.GNU_FORMAT)
+    labels = {
+        "in.nukkad.proxy": f"http://u:{quote(two, safe='')}@proxy", f"key {three}": "x",
+        "in.nukkad.login": f"fraud:{one}", Again("in.nukkad.login"): "see the wiki",
+    }  # fmt: skip
+    layers, name = archive.image("gateway:1.4.0", [other], config([], [], Labels=labels))
+    plants = [
+        exactly(
+            "a file with a long name, as GNU tar writes it", 3, f"layer {layers[0]} srv/{DEEP}/db.env line 2"
         ),
-    )
-    plants += [
+        *plants,
+        begins(
+            "the first value of a label that is there twice",
+            1,
+            f"config {name} config.Labels.in.nukkad.login",
+        ),
         exactly("a file of the second image", 1, f"layer {layers[0]} srv/settings.json line 1"),
         exactly("a label of the second image", 2, f"config {name} config.Labels.in.nukkad.proxy"),
         begins("the key of a label", 3, f"config {name} config.Labels.key "),

@@ -78,9 +78,10 @@ def in_every_form(work: Work, rng: np.random.Generator) -> None:
         if number:
             there.plants.append(exactly(title, number, f"line {line}"))
     there.others = {f"line {line}": title for line, (title, number, _) in enumerate(rows, 1) if not number}
-    packed = gzip.compress(f"start\n{hidden.secrets[0]}\n".encode(), mtime=0)
-    zipped = Place("a file in gzip", work.give("environment.bak", packed))
+    packed = [gzip.compress(f"start\n{secret}\n".encode(), mtime=0) for secret in hidden.secrets[:2]]
+    zipped = Place("a file in gzip", work.give("environment.bak", b"".join(packed)))
     zipped.plants.append(exactly("a secret in what gzip holds", 1, "line 2"))
+    zipped.plants.append(exactly("a secret in the second member of a file in gzip", 2, "line 4"))
     hidden.expect(
         hidden.run(there, zipped), there, zipped,
         hint=(

@@ -62,12 +62,13 @@ def compile_secrets(path):
     table.sort(key=lambda row: -len(row[0]))
     text = "|".join(re.escape(spelling) for spelling, _ in table)
     numbers = {spelling.encode(): number for spelling, number in table}
-    return re.compile(text.encode()), re.compile(text), numbers, len(table[0][0])
+    pieces = {spelling[at : at + 8] for spelling, _ in table for at in range(len(spelling) - 7)}
+    return re.compile(text.encode()), pieces, numbers, len(table[0][0])
 
 
 class Finder:
     def __init__(self, path):
-        self.bytes, self.text, self.numbers, self.longest = compile_secrets(path)
+        self.bytes, self.pieces, self.numbers, self.longest = compile_secrets(path)
 
     def in_bytes(self, data):
         return {self.numbers[hit[0]] for hit in self.bytes.finditer(data)}
@@ -110,7 +111,14 @@ class Finder:
                 yield line, self.numbers[hit[0]]
 
     def clean(self, text):
-        return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", self.text.sub("***", text))
+        text, out, hidden = re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", text), "", 0
+        for at, letter in enumerate(text):
+            if text[at : at + 8] in self.pieces:
+                out += "" if at < hidden else "***"
+                hidden = at + 8
+            if at >= hidden:
+                out += letter
+        return out
 
 
 # --- git: gitformat-pack(5) ---
@@ -254,12 +262,16 @@ def repository(git, finder):
 # --- images ---
 
 
+class Pairs(list):
+    """An object of JSON, with keys that it holds twice."""
+
+
 def texts(node, path):
-    if isinstance(node, dict):
-        for key in node:
+    if isinstance(node, Pairs):
+        for key, below in node:
             where = path + "." + key
             yield where, key
-            yield from texts(node[key], where)
+            yield from texts(below, where)
     elif isinstance(node, list):
         for at in range(len(node)):
             yield from texts(node[at], f"{path}[{at}]")
@@ -278,7 +290,7 @@ def image(path, finder):
             if head in (b"{", b"["):
                 if member.size > 10_000_000:
                     raise Bad("a document of 10 MB")
-                documents[member.name] = json.load(archive.extractfile(member))
+                documents[member.name] = json.load(archive.extractfile(member), object_pairs_hook=Pairs)
             elif not (member.name.split("/")[-1] == "VERSION" and member.size < 100):
                 layers.add(member.name)
         if not documents or not last:
@@ -375,7 +387,7 @@ def main(words):
         try:
             for where, number in search(place, finder):
                 found = True
-                print(f"{place}\t{finder.clean(where)}\tsecret {number}")
+                print(finder.clean(place), finder.clean(where), f"secret {number}", sep="\t")
         except Exception as error:  # whatever an untrusted place does to us
             bad = True
             print(finder.clean(f"{place}: {type(error).__name__} {error}"), file=sys.stderr)

@@ -43,14 +43,14 @@ def members(stream: Any) -> Iterator[tuple[tarfile.TarInfo, Any]]:
 
 
 def strings(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
-    """(field, text) of all texts in a JSON document, keys among them."""
+    """(field, text) of all texts in a JSON document, keys among them; an object is a tuple of its pairs."""
     if isinstance(value, str):
         yield field, value
     elif isinstance(value, list):
         for place, one in enumerate(value):
             yield from strings(one, f"{field}[{place}]")
-    elif isinstance(value, dict):
-        for key, one in value.items():
+    elif isinstance(value, tuple):
+        for key, one in value:
             below = f"{field}.{key}" if field else key
             yield below, key
             yield from strings(one, below)
@@ -68,7 +68,7 @@ def look_in_image(path: Path, secrets: Secrets) -> Iterator[Find]:
                     raw = content.read(MOST_JSON + 1)
                     if len(raw) > MOST_JSON:
                         raise Unread("too large a document")
-                    for field, text in strings(json.loads(raw)):
+                    for field, text in strings(json.loads(raw, object_pairs_hook=tuple)):
                         found = secrets.within(text.encode(errors="replace"))
                         yield from (Find(f"config {member.name} {field}", number) for number in found)
                 else:

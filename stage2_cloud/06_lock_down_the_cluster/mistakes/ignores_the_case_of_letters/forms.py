@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 CHUNK = 1 << 20  # bytes
+PART = 8  # so many characters of a secret in a row are never printed
 GZIP = b"\x1f\x8b"
 BROKEN = (OSError, EOFError, ValueError, RecursionError, zlib.error, tarfile.TarError)
 
@@ -54,7 +55,7 @@ class Secrets:
     def __init__(self, values: dict[int, str]) -> None:
         self._forms = [(number, form) for number, value in values.items() for form in sorted({one.lower() for one in forms(value)})]
         self._overlap = max(len(form) for _, form in self._forms) - 1
-        self._long_first = sorted((form.decode() for _, form in self._forms), key=len, reverse=True)
+        self._unprinted = "\n".join(form.decode() for _, form in self._forms)
 
     def within(self, data: bytes) -> set[int]:
         return {number for number, form in self._forms if form in data.lower()}
@@ -78,7 +79,8 @@ class Secrets:
         return found
 
     def hide(self, text: str) -> str:
-        """On one line, and with stars for every secret."""
-        for form in self._long_first:
-            text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
-        return "".join(letter if letter.isprintable() else "?" for letter in text)
+        """On one line, and with stars for every part of a secret."""
+        line = "".join(letter if letter.isprintable() else "?" for letter in text)
+        starts = (at for at in range(len(line) - PART + 1) if line[at : at + PART].lower() in self._unprinted)
+        parts = {at + more for at in starts for more in range(PART)}
+        return re.sub("\0+", "***", "".join("\0" if at in parts else letter for at, letter in enumerate(line)))

@@ -53,7 +53,6 @@ class Secrets:
     def __init__(self, values: dict[int, str]) -> None:
         self._forms = [(number, form) for number, value in values.items() for form in sorted(forms(value))]
         self._overlap = max(len(form) for _, form in self._forms) - 1
-        self._long_first = sorted((form.decode() for _, form in self._forms), key=len, reverse=True)
 
     def within(self, data: bytes) -> set[int]:
         return {number for number, form in self._forms if form in data}
@@ -76,5 +75,5 @@ class Secrets:
         return found
 
     def hide(self, text: str) -> str:
-        """On one line, and with stars for every secret."""
+        """On one line."""
         return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -13,14 +13,14 @@ from forms import Find, Secrets, Unread
 
 
 def strings(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
-    """(field, text) of all texts in a JSON document, keys among them."""
+    """(field, text) of all texts in a JSON document, keys among them; an object is a tuple of its pairs."""
     if isinstance(value, str):
         yield field, value
     elif isinstance(value, list):
         for place, one in enumerate(value):
             yield from strings(one, f"{field}[{place}]")
-    elif isinstance(value, dict):
-        for key, one in value.items():
+    elif isinstance(value, tuple):
+        for key, one in value:
             below = f"{field}.{key}" if field else key
             yield below, key
             yield from strings(one, below)
@@ -38,7 +38,7 @@ def look_in_image(path: Path, secrets: Secrets) -> Iterator[Find]:
             with file.open("rb") as opened:
                 first = opened.read(1)
             if first in (b"{", b"["):
-                for field, text in strings(json.loads(file.read_bytes())):
+                for field, text in strings(json.loads(file.read_bytes(), object_pairs_hook=tuple)):
                     found = secrets.within(text.encode(errors="replace"))
                     yield from (Find(f"config {name} {field}", number) for number in found)
                 continue
