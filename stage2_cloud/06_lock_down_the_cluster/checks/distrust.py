@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import numpy as np
 
+import git_oddities
 import git_scene
 import image_scene
 from labs.checks import Work
 from labs.grading.evidence import Evidence
-from planted import QUOTED, UNREAD, Hidden, Place, base64_of, draw, exactly, forms, without_ids
+from planted import LONG, QUOTED, SECONDS, UNREAD, Hidden, Place, base64_of, draw, exactly, forms, without_ids
 
 MARK = "it_ran"
+ENDLESS_SECONDS = 15.0  # for a run in which nothing may be waited for
 
 
 def unread(work: Work, rng: np.random.Generator) -> None:
     """Each place that cannot be read is named, and the others are still looked at."""
     hidden = Hidden(work, rng, [draw(rng)])
     secret = hidden.secrets[0]
-    broken = {"no file at all": f"{work.inputs}/nothing.log", "a device that never ends": "/dev/zero"}
-    for path, data in git_scene.damaged(hidden).items():
-        work.give(f"damaged.git/{path}", data)
-    broken["a repository with an object that is cut off"] = f"{work.inputs}/damaged.git"
+    broken = {"no file at all": f"{work.inputs}/nothing.log"}
+    for title, path in git_oddities.damaged(hidden).items():
+        broken[f"a repository with {title}"] = path
     work.give("folder/readme.txt", "no repository\n")
     broken["a folder that is no repository"] = f"{work.inputs}/folder"
     for number, (title, data) in enumerate(image_scene.cut_off(hidden).items()):
@@ -31,10 +33,17 @@ def unread(work: Work, rng: np.random.Generator) -> None:
     good.plants.append(exactly("a secret in the good file", 1, "line 2"))
     cut = gzip.compress(rng.bytes(5000), mtime=0)[:3000]
     broken["a file whose gzip is cut off"] = work.give("cut.log", cut)
-    # A device comes last: who reads it does not come back.
-    order = sorted(broken, key=lambda title: (title.startswith("a device"), title))
-    for at, title in enumerate(order):
-        done = hidden.run(good, broken[title]) if at % 2 else hidden.run(broken[title], good)
+    # Who reads one of these does not come back: they are last.
+    endless = {
+        "a pipe (FIFO)": f"{work.inputs}/pipe",
+        "a repository with a pipe (FIFO) among its objects": git_oddities.with_a_pipe(hidden),
+        "a device that never ends": "/dev/zero",
+    }
+    os.mkfifo(endless["a pipe (FIFO)"])
+    broken = {title: broken[title] for title in sorted(broken)} | endless
+    for at, title in enumerate(broken):
+        places = (good, broken[title]) if at % 2 else (broken[title], good)
+        done = hidden.run(*places, timeout=ENDLESS_SECONDS if title in endless else SECONDS)
         did = Evidence(f"python3 leaks.py --secrets FILE, with {title} and a good file")
         did.require(not done.killed, wanted="status 2", got=f"it was ended for its {done.killed}")
         found = {(path, where) for path, where, _ in hidden.told(did, done)}
@@ -46,11 +55,23 @@ def unread(work: Work, rng: np.random.Generator) -> None:
         did.require(
             broken[title] in done.stderr, wanted="its name on standard error", got="another message, or none"
         )
-    words = ("python3", "leaks.py", "--secrets", work.give("no-secrets", "\n"), good.path)
-    none = work.run(*words, warm=True)
-    Evidence("python3 leaks.py --secrets FILE PLACE, with a FILE that holds none").require(
-        none.status == UNREAD, wanted=f"status {UNREAD}", got=f"status {none.status}"
-    )
+    files = {
+        "no secret at all": "\n",
+        "a line of 11 characters": f"{secret}\n{secret[:11]}\n",
+        "a line of 201 characters": f"{secret}\n{draw(rng, LONG + 1)}\n",
+        "a line with a space": f"{secret}\n{secret} #old\n",
+        "a line with a letter that is not ASCII": f"{secret}é\n",
+        "lines that end with \\r\\n": f"{secret}\r\n",
+    }
+    for title, text in files.items():
+        done = work.run(
+            "python3", "leaks.py", "--secrets", work.give("no-secrets", text), good.path, warm=True
+        )
+        did = Evidence(f"python3 leaks.py --secrets FILE PLACE, where FILE holds {title}")
+        did.require(done.status == UNREAD, wanted=f"status {UNREAD}", got=f"status {done.status}")
+        did.require(
+            not hidden.shown(done.stdout + done.stderr), wanted="no secret in its output", got="a part of one"
+        )
 
 
 def trusting(work: Work, rng: np.random.Generator) -> None:
@@ -80,6 +101,8 @@ def trusting(work: Work, rng: np.random.Generator) -> None:
             )
         _expect_same(work, before, did)
         hidden.expect(done, there, hint=hint)
+    lent = git_oddities.borrowing(hidden)
+    hidden.expect(hidden.run(lent), lent, status=0, hint="Which other folders does a store of objects name?")
     before = _contents(work)
     image = image_scene.hostile(hidden, here)
     done = hidden.run(image)

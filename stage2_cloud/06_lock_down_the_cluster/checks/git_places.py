@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 KINDS = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 OFS_DELTA = 6
@@ -18,15 +19,16 @@ CONFIG = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = tru
 
 
 class Repository:
-    """Objects and refs. Ids are 40 hexadecimal digits."""
+    """Objects and refs. An ID is the digest of its object, in hexadecimal digits."""
 
-    def __init__(self) -> None:
+    def __init__(self, digest: Callable[[bytes], Any] = hashlib.sha1) -> None:
+        self._digest, self._bytes = digest, digest(b"").digest_size
         self.objects: dict[str, tuple[str, bytes]] = {}
         self.refs: dict[str, str] = {}
         self._moment = DATE
 
     def add(self, kind: str, content: bytes) -> str:
-        name = hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(content), content)).hexdigest()
+        name = self._digest(b"%s %d\0%s" % (kind.encode(), len(content), content)).hexdigest()
         self.objects[name] = (kind, content)
         return name
 
@@ -74,7 +76,7 @@ class Repository:
         for name, (kind, content) in self.objects.items():
             if kind != "commit":
                 continue
-            here: str | None = content[5:45].decode()
+            here: str | None = content[5 : 5 + 2 * self._bytes].decode()
             for part in path.split("/"):
                 here = self._entry(here, part.encode()) if here else None
             if here == blob:
@@ -87,9 +89,10 @@ class Repository:
         content, at = self.objects[tree][1], 0
         while at < len(content):
             end = content.index(b"\0", at)
+            after = end + 1 + self._bytes
             if content[at:end].partition(b" ")[2] == wanted:
-                return content[end + 1 : end + 21].hex()
-            at = end + 21
+                return content[end + 1 : after].hex()
+            at = after
         return None
 
     def files(
@@ -114,7 +117,7 @@ class Repository:
                 found[f"objects/{name[:2]}/{name[2:]}"] = zlib.compress(raw, 1)
         if packed:
             pack, index = self._pack(packed, deltas or {})
-            title = f"objects/pack/pack-{pack[-20:].hex()}"
+            title = f"objects/pack/pack-{pack[-self._bytes :].hex()}"
             found |= {f"{title}.pack": pack, f"{title}.idx": index}
         return found
 
@@ -134,13 +137,13 @@ class Repository:
             entry = head + zlib.compress(content, 1)
             sums[name] = zlib.crc32(entry)
             data += entry
-        data += hashlib.sha1(data).digest()
+        data += self._digest(data).digest()
         order = sorted(names)
         fan = [sum(int(name[:2], 16) <= first for name in order) for first in range(256)]
         index = b"\xfftOc" + struct.pack(">I256I", 2, *fan) + b"".join(map(bytes.fromhex, order))
         index += b"".join(struct.pack(">I", sums[name]) for name in order)
-        index += b"".join(struct.pack(">I", places[name]) for name in order) + data[-20:]
-        return data, index + hashlib.sha1(index).digest()
+        index += b"".join(struct.pack(">I", places[name]) for name in order) + data[-self._bytes :]
+        return data, index + self._digest(index).digest()
 
 
 def _head(kind: int, size: int) -> bytes:

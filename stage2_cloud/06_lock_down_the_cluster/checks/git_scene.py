@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 from urllib.parse import quote
 
-import git_places
 from git_places import Repository
 from planted import Hidden, Place, Plant, base64_of, looks_like, named
 
@@ -62,7 +61,7 @@ def history(hidden: Hidden) -> tuple[Repository, list[Plant], dict[str, str], di
     main = repo.commit({**clean, "model.bin": binary, "logs/app.log.1": zipped}, [author])
     dump = f"dump-{quote(three, safe='')}.sql"
     holds = repo.commit({**clean, f"dumps/{dump}": readme}, [main])
-    plants.append(Plant("the name of a file", 3, lambda got: _is_name(got, holds, "dumps/dump-")))
+    plants.append(Plant("the name of a file", 3, lambda got: _is_name(got, "commit", holds, "dumps/dump-")))
     main = repo.commit(clean, [holds])
     branch = plant("another branch, as base64", 1, "try/auth.json", base64_of(one, "fraud:"))
     repo.refs["refs/heads/spike/login"] = repo.commit(branch, [first])
@@ -82,6 +81,14 @@ def history(hidden: Hidden) -> tuple[Repository, list[Plant], dict[str, str], di
     staged, at = line_of(three)
     lost = repo.blob(staged)
     plants.append(named("a file that was staged and never committed", 3, "object", [lost], f"line {at}"))
+    within = repo.tree({f"dump-{quote(one, safe='')}.sql": readme})
+    above = repo.tree({f"lost/dump-{quote(one, safe='')}.sql": readme})
+    plants.append(
+        Plant(
+            "a name in a tree that no commit has", 1,
+            lambda got: _is_name(got, "object", above, "lost/dump-") or _is_name(got, "object", within, "dump-"),
+        )
+    )  # fmt: skip
     alike = dict(clean)
     for place, (title, text) in enumerate(looks_like(two, rng).items()):
         alike[f"alike/{place}.env"] = repo.blob(line_of(text)[0])
@@ -100,13 +107,13 @@ def history(hidden: Hidden) -> tuple[Repository, list[Plant], dict[str, str], di
     return repo, plants, others, repo.files(dict.fromkeys(packed), {old: new})
 
 
-def _is_name(got: str, commit: str, begin: str) -> bool:
-    kind, _, rest = got.partition(" ")
+def _is_name(got: str, kind: str, holds: str, begin: str) -> bool:
+    first, _, rest = got.partition(" ")
     name, _, rest = rest.partition(" ")
     return (
-        kind == "commit"
+        first == kind
         and len(name) >= 7
-        and commit.startswith(name)
+        and holds.startswith(name)
         and rest.startswith(begin)
         and rest.endswith(" name")
     )
@@ -196,13 +203,3 @@ def named_after_parts(hidden: Hidden) -> str:
     for path, data in repo.files().items():
         hidden.work.give(f"parts.git/{path}", data)
     return f"{hidden.work.inputs}/parts.git"
-
-
-def damaged(hidden: Hidden) -> dict[str, bytes]:
-    """The files of a repository with one object that is cut off."""
-    repo = Repository()
-    blob = repo.blob("".join(f"{number}\n" for number in hidden.rng.integers(0, 10**9, 100)))
-    repo.refs["refs/heads/main"] = repo.commit({"numbers": blob})
-    found = repo.files(config=git_places.CONFIG)
-    path = f"objects/{blob[:2]}/{blob[2:]}"
-    return {**found, path: found[path][: len(found[path]) // 2]}

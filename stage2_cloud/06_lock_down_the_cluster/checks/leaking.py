@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+import git_oddities
 import git_scene
 import image_scene
 from image_places import as_go_writes
@@ -43,6 +44,16 @@ def in_git(work: Work, rng: np.random.Generator) -> None:
         hidden.run(there), there,
         hint="Which objects does the folder hold, and which of them does your way of looking pass by?",
     )  # fmt: skip
+    clone = git_oddities.partial(hidden)
+    hidden.expect(
+        hidden.run(clone), clone, hint="What a clone has left out is somewhere else. Nothing is damaged."
+    )
+    newer = git_oddities.newer(hidden)
+    done = hidden.run(newer)
+    if done.status != UNREAD:
+        hidden.expect(
+            done, newer, hint="How long is an ID? What you do not understand, you have not read: status 2."
+        )
 
 
 def in_images(work: Work, rng: np.random.Generator) -> None:

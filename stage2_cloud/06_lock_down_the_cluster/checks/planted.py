@@ -81,7 +81,7 @@ def begins(title: str, number: int, where: str) -> Plant:
 def named(title: str, number: int, kind: str, names: Iterable[str], rest: str) -> Plant:
     """In an object of git: `kind ID rest`, with 7 or more digits of one of the ids."""
     every = list(names)
-    pattern = re.compile(rf"{kind} ([0-9a-f]{{7,40}}) {re.escape(rest)}")
+    pattern = re.compile(rf"{kind} ([0-9a-f]{{7,64}}) {re.escape(rest)}")
 
     def fits(got: str) -> bool:
         found = pattern.fullmatch(got)
@@ -152,7 +152,7 @@ class Hidden:
                     )
         strange = {path for path, _, _ in told} - {place.path for place in places}
         here.require(not strange, wanted="places as they were given", got="another name of a place")
-        here.require(done.status == status, wanted=f"status {status}", got=f"status {done.status}")
+        here.require(done.status == status, wanted=f"status {status}", got=f"status {done.status}", hint=hint)
 
     def told(self, here: Evidence, done: Finished) -> set[tuple[str, str, int]]:
         """(place, where, number) of each line. Fails on a line of another shape."""

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import getopt
 import gzip
+import hashlib
 import io
 import json
 import mmap
@@ -53,10 +54,12 @@ def spellings(secret):
 
 def compile_secrets(path):
     table = []
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, 1):
-            if line.strip():
-                table += [(spelling, number) for spelling in set(spellings(line.strip()))]
+            secret = line.removesuffix("\n")
+            if secret and not re.fullmatch("[!-~]{12,200}", secret):
+                raise Bad("a line of it is no secret")
+            table += [(spelling, number) for spelling in set(spellings(secret)) if secret]
     if not table:
         raise Bad("no secrets")
     table.sort(key=lambda row: -len(row[0]))
@@ -126,22 +129,32 @@ class Finder:
 KIND = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
+def open_plain(path):
+    if not os.path.isfile(path):
+        raise Bad(f"{os.path.basename(path)} is no plain file")
+    return open(path, "rb")
+
+
+def inflated(data):
+    undo = zlib.decompressobj()
+    raw = undo.decompress(data)
+    if not undo.eof:
+        raise Bad("an object is cut off")
+    return raw
+
+
 def read_loose(folder):
     for first in sorted(os.listdir(folder)):
         if re.fullmatch("[0-9a-f]{2}", first):
             for rest in os.listdir(f"{folder}/{first}"):
-                with open(f"{folder}/{first}/{rest}", "rb") as file:
-                    undo = zlib.decompressobj()
-                    raw = undo.decompress(file.read())
-                if not undo.eof:
-                    raise Bad(f"object {first}{rest} is cut off")
-                head, _, body = raw.partition(b"\0")
+                with open_plain(f"{folder}/{first}/{rest}") as file:
+                    head, _, body = inflated(file.read()).partition(b"\0")
                 yield first + rest, head.split()[0].decode(), body
 
 
 class Pack:
     def __init__(self, stem):
-        with open(f"{stem}.idx", "rb") as file:
+        with open_plain(f"{stem}.idx") as file:
             index = file.read()
         if index[:8] != b"\xfftOc\0\0\0\2":
             raise Bad("an index of another version")
@@ -153,7 +166,7 @@ class Pack:
         )  # packs of 2 GiB and more are refused by the next line
         if any(place >> 31 for place in places):
             raise Bad("too large a pack")
-        with open(f"{stem}.pack", "rb") as file:
+        with open_plain(f"{stem}.pack") as file:
             self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.known = {}
 
@@ -175,7 +188,7 @@ class Pack:
             byte = data[at]
         at += 1
         if kind in KIND:
-            return KIND[kind], zlib.decompressobj().decompress(data[at:])
+            return KIND[kind], inflated(data[at:])
         if kind == 7:
             base = self.where[data[at : at + 20].hex()]
             at += 20
@@ -186,7 +199,7 @@ class Pack:
                 back = (back + 1 << 7) | data[at] & 127
             at, base = at + 1, start - back
         what, content = self.at(base)
-        return what, patched(content, zlib.decompressobj().decompress(data[at:]))
+        return what, patched(content, inflated(data[at:]))
 
 
 def patched(base, script):
@@ -215,6 +228,13 @@ def patched(base, script):
     return bytes(out)
 
 
+def checked(objects):
+    for name, kind, body in objects:
+        if hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(body), body)).hexdigest() != name:
+            raise Bad(f"object {name}: no such SHA-1")  # SHA-256 is not read here: it says so as well
+        yield name, kind, body
+
+
 def everything(git):
     store = f"{git}/objects"
     yield from read_loose(store)
@@ -226,7 +246,7 @@ def everything(git):
 
 def repository(git, finder):
     found, commits, trees = {}, [], {}
-    for name, kind, body in everything(git):
+    for name, kind, body in checked(everything(git)):
         if kind == "blob":
             found.setdefault(name, finder.in_content(io.BytesIO(body)))
             continue
@@ -239,21 +259,24 @@ def repository(git, finder):
             yield f"{kind} {name} text", number
     visited = set()
 
-    def walk(commit, tree, above):
+    def walk(holder, tree, above):
         if tree in visited:
             return
         visited.add(tree)
         for mode, raw, binary in trees.get(tree, []):
             path, name = above + raw.decode("utf-8", "replace"), binary.hex()
             for number in finder.in_bytes(raw):
-                yield f"commit {commit} {path} name", number
+                yield f"{holder} {path} name", number
             if mode == b"40000":
-                yield from walk(commit, name, path + "/")
-            for line, number in found.pop(name, ()):
-                yield f"commit {commit} {path} line {line}", number
+                yield from walk(holder, name, path + "/")
+            if holder.startswith("commit"):
+                for line, number in found.pop(name, ()):
+                    yield f"{holder} {path} line {line}", number
 
     for commit, tree in commits:
-        yield from walk(commit, tree, "")
+        yield from walk(f"commit {commit}", tree, "")
+    for tree in trees:
+        yield from walk(f"object {tree}", tree, "")
     for name, lines in found.items():
         for line, number in lines:
             yield f"object {name} line {line}", number

@@ -11,6 +11,7 @@ Exit status: 0 nothing found; 1 found; 2 a place was not read to its end, whatev
 from __future__ import annotations
 
 import argparse
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from images import look_in_image
 from repositories import look_in_repository
 
 FOUND, UNREAD = 1, 2
+SECRET = re.compile(r"[!-~]{12,200}")  # printable ASCII characters, without the space
 
 
 def look(place: str, secrets: Secrets) -> Iterator[Find]:
@@ -50,12 +52,16 @@ def main() -> int:
     )
     words = parser.parse_args()
     try:
-        lines = Path(words.secrets).read_text(encoding="utf-8").split("\n")
+        lines = Path(words.secrets).read_bytes().decode().split("\n")
     except (OSError, ValueError) as error:
         parser.error(f"--secrets: {type(error).__name__}")
-    values = {number: line.strip() for number, line in enumerate(lines, 1) if len(line.strip()) >= 16}
-    if not values:
-        parser.error("--secrets: the file holds none")
+    values = {number: line for number, line in enumerate(lines, 1) if line}
+    wrong = [number for number, line in values.items() if not SECRET.fullmatch(line)]
+    if wrong or not values:
+        parser.error(
+            f"--secrets: line {wrong[0]} is no secret" if wrong else "--secrets: the file holds none"
+        )
+    values = {number: line for number, line in values.items() if len(line) >= 16}
     secrets, status = Secrets(values), 0
     for place in words.places:
         told = set[Find]()
