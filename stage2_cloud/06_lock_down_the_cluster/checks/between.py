@@ -27,12 +27,17 @@ PATIENCE = 5.0  # seconds that one of two waits for the other
 
 @dataclass
 class Seen:
-    """What was seen during one stretch. Attributes: `lockouts`, in words; `fewest` ready pods; `writes`; `targets`."""
+    """What was seen during one stretch.
+
+    Attributes: `lockouts`, in words; `fewest` ready pods; `writes`; `targets`; and `written`: (where, what) was put
+    into objects, but for the keys of the Secret that may hold passwords.
+    """
 
     lockouts: list[str] = field(default_factory=list)
     fewest: int = 99
     writes: list[str] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
+    written: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Between:
@@ -42,6 +47,7 @@ class Between:
         self.kube, self.database = kube, database
         self.seen = Seen()
         self.kill_at, self.kill = 0, lambda: None
+        self.after_each_write: Callable[[], None] = lambda: None  # before it is answered
         self.pair: Pair | None = None
         self.fault = False
         self.staged = set[str]()  # passwords that were ever sent for the Secret
@@ -83,8 +89,8 @@ class Between:
         """
         path = urlsplit(target).path
         writes = method in WRITES and path != "/database/login"
-        if self.pair and writes:
-            self.pair.meet(who)
+        if self.pair:
+            self.pair.meet(who, writes)
         with self.one_at_a_time:
             if self._dead:
                 return None
@@ -94,9 +100,12 @@ class Between:
             self.seen.targets.append(target)
             if writes:
                 self.seen.writes.append(f"{method} {path}")
+                self._note(method, path, body)
+                self.after_each_write()
                 if self.pair:
                     self.pair.wrote(who)
-            self.look(f"after {method} {path}")
+            root, _, name = path.partition("/passwords/")
+            self.look(f"after {method} {root}/passwords/…" if name else f"after {method} {path}")
             if writes and self.kill_at and len(self.seen.writes) == self.kill_at:
                 self._dead = True
                 self.kill()
@@ -124,6 +133,19 @@ class Between:
             return 422, json.dumps(told).encode()
         kind = str(headers.get("Content-Type", "application/json"))
         return self.kube.send(method, target, body, kind, token=token or "none")
+
+    def _note(self, method: str, path: str, body: bytes) -> None:
+        """What a write has put where no password belongs."""
+        if path.startswith("/database/"):
+            return
+        if f"/secrets/{SECRET}" not in path:
+            self.seen.written.append((f"what {method} {path} sent", body.decode(errors="replace")))
+            return
+        meta = json.dumps(self.kube.get("Secret", SECRET)["metadata"])
+        self.seen.written.append((f"the metadata of Secret {SECRET}", meta))
+        for key, value in self.secret().items():
+            if "password" not in key:
+                self.seen.written.append((f"the key `{key}` of Secret {SECRET}", value))
 
     # What the grader sees
 
@@ -157,25 +179,38 @@ class Between:
 
 
 class Pair:
-    """Two processes at once. Neither writes before both are about to; then the first is `ahead` writes ahead."""
+    """Two processes at once, in an order that we choose.
 
-    def __init__(self, ahead: int) -> None:
-        self._ahead = ahead
-        self._arrived, self._done = set[int](), [0, 0]
+    Neither writes before both are about to; then the first is `ahead` writes ahead. With `slow`, the second one stops
+    between its reads instead: its second request waits for two writes of the first, its third for three.
+    """
+
+    def __init__(self, ahead: int, slow: bool = False) -> None:
+        self._ahead, self._slow = ahead, slow
+        self._arrived, self._done, self._asked = set[int](), [0, 0], 0
         self._over = False
         self._changed = threading.Condition()
 
-    def meet(self, who: int) -> None:
-        """Wait until this one (0 or 1) may write."""
+    def meet(self, who: int, writes: bool) -> None:
+        """Wait until this one (0 or 1) may go on."""
         end = time.monotonic() + PATIENCE
         with self._changed:
-            self._arrived.add(who)
+            if writes:
+                self._arrived.add(who)
+            self._asked += who
+            turn = self._asked
             self._changed.notify_all()
-            while not self._may(who) and time.monotonic() < end:
+            while not self._may(who, writes, turn) and time.monotonic() < end:
                 self._changed.wait(0.05)
 
-    def _may(self, who: int) -> bool:
-        return self._over or (len(self._arrived) == 2 and (who == 0 or self._done[0] >= self._ahead))
+    def _may(self, who: int, writes: bool, turn: int) -> bool:
+        if self._slow:
+            return self._over or who == 0 or self._done[0] >= (0, 2, 3)[min(turn, 3) - 1]
+        return (
+            self._over
+            or not writes
+            or (len(self._arrived) == 2 and (who == 0 or self._done[0] >= self._ahead))
+        )
 
     def wrote(self, who: int) -> None:
         with self._changed:

@@ -24,8 +24,14 @@ def runs_its_own_pods(running):
             hint="The refusal names each field that is missing.",
         )
         for pod in workloads.pods_of(running, app):
-            lacking = workloads.lacks(pod)
+            lacking = workloads.lacks(pod, f"registry.nukkad.example/{app}:1.4.0")
             did.require(not lacking, wanted="pods as in the contract", got=lacking)
+            did.require(
+                workloads.looks_for_readiness(pod, APPS[app]),
+                wanted=f"a readiness probe at the port {APPS[app]}: of `/readyz`, or whether it is open",
+                got="none",
+                hint="Without one, a pod is ready before it can answer anybody.",
+            )
 
 
 def mounts_tokens_only_where_needed(running, rng):
@@ -91,8 +97,13 @@ def keeps_the_password_in_a_file(running, password):
     )
     for app in APPS:
         for pod in workloads.pods_of(running, app):
-            files = [one for each in workloads.containers(pod) for one in workloads.secret_files(pod, each)]
-            mine = [one for one in files if one.secret == SECRET]
+            files = [
+                (one, each)
+                for each in workloads.containers(pod)
+                for one in workloads.secret_files(pod, each)
+                if one.secret == SECRET
+            ]
+            mine = [one for one, _ in files]
             if app != "fraud":
                 Evidence(f"look at the files of {app}").require(
                     not mine, wanted="no password", got=f"{SECRET} is mounted"
@@ -108,9 +119,8 @@ def keeps_the_password_in_a_file(running, password):
                 got=f"mode {loose[0].mode:04o}" if loose else "",
                 hint="`defaultMode` is 0644 unless it says otherwise.",
             )
-            group = (pod["spec"].get("securityContext") or {}).get("fsGroup")
             here.require(
-                group is not None,
+                any(workloads.can_read(pod, each, one.mode) for one, each in files if one in found),
                 wanted="a file that the process can read",
                 got="it belongs to root, and the process is user 10001 without its group",
                 hint="`fsGroup` gives the files of a volume to a group, and the process to that group.",

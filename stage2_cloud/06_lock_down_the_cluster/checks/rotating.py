@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import string
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import yaml
@@ -23,10 +21,10 @@ from labs.checks import CouldNotCheck, Work
 from labs.grading.evidence import Evidence, Finished
 from labs.grading.process import Process
 
+LETTERS = list(string.ascii_letters + string.digits)
 NOT_READY = 4
 REPLICAS = 3
 PATIENCE = 75.0  # seconds for one run
-_SCANNED = ("Pod", "ConfigMap", "Deployment", "ReplicaSet", "ServiceAccount", "Event", "Job", "NetworkPolicy")
 
 
 class Rotation:
@@ -93,10 +91,10 @@ class Rotation:
             self.kube.create(submission.secret(self.old, self.first))
             self.database.passwords = {self.first: (self.old, 0)}
 
-    def two(self, to: str, ahead: int) -> list[Finished]:
-        """Two runs at once, the first one so many writes ahead."""
+    def two(self, to: str, pair: Pair) -> list[Finished]:
+        """Two runs at once, in the order that `pair` makes."""
         self.between.begin()
-        self.between.pair = Pair(ahead)
+        self.between.pair = pair
         both, ends = [self.start(to, who=who) for who in (0, 1)], list[Finished]()
         limit = time.monotonic() + PATIENCE
         while both:
@@ -104,7 +102,7 @@ class Rotation:
                 if not one.alive or time.monotonic() > limit:
                     ends.append(one.wait(1))
                     both.remove(one)
-                    self.between.pair.over()
+                    pair.over()
             time.sleep(0.01)
         self.between.pair = None
         return ends
@@ -149,8 +147,6 @@ class Rotation:
             hint="Beside, then over, then away: whoever still has the old password needs it.",
         )
 
-    # What must stay unseen
-
     def hidden(self) -> list[tuple[str, str]]:
         """(what it is, value) of everything that is secret by now."""
         news = self.database.seen | self.between.staged
@@ -160,48 +156,6 @@ class Rotation:
             ("the token of the API server", self.token),
             *(("a new password", one) for one in sorted(news - {self.old})),
         ]
-
-    def leak(self, text: str) -> str:
-        """What of it stands in a text, plain or merely encoded; empty if nothing."""
-        for title, value in self.hidden():
-            if any(form in text for form in _forms(value)):
-                return title
-        return ""
-
-    def told_in(self, finished: Finished) -> str:
-        return self.leak(finished.stdout) or self.leak(finished.stderr)
-
-    def left_behind(self) -> tuple[str, str]:
-        """(where, what) of a secret in a file, in an object of the cluster or in an address; empty if there is none."""
-        for path in self.work.files():
-            if found := self.leak(self.work.read(path).bytes.decode(errors="replace")):
-                return f"the file {path}", found
-        for thing in self._things():
-            if found := self.leak(json.dumps(thing)):
-                return f"{thing['kind']} {SPACE}/{thing['metadata'].get('name', '')}".partition("-")[0], found
-        for target in self.between.seen.targets:
-            if found := self.leak(target):
-                return "the address of a request, so in every log on its way", found
-        return "", ""
-
-    def _things(self) -> Iterator[Obj]:
-        for kind in _SCANNED:
-            for one in self.kube.items(kind):
-                yield {**one, "kind": kind}
-        secret = self.kube.get("Secret", submission.SECRET)
-        yield {"kind": "the metadata of Secret", "metadata": secret["metadata"]}
-
-
-def _forms(value: str) -> set[str]:
-    raw = value.encode()
-    return {
-        value,
-        quote(value, safe=""),
-        raw.hex(),
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
-        repr(value)[1:-1],
-    }
 
 
 def _need_rights(kube: Kube) -> None:
@@ -216,8 +170,8 @@ def _need_rights(kube: Kube) -> None:
 @contextmanager
 def rotation(work: Work, things: list[Obj], folder: Path, rng: np.random.Generator) -> Iterator[Rotation]:
     """The learner's objects applied, three pods that have logged in, and everything ready for a rotation."""
-    first, old, admin = (f"{word}{rng.integers(10**14, 10**15)}" for word in ("r0-", "Old/+'", "adm="))
-    first = first[:9]
+    first = f"r0-{rng.integers(10**5, 10**6)}"
+    old, admin = (word + "".join(rng.choice(LETTERS, 15)) for word in ("Old/+'", "adm="))
     kube = submission.accepted(folder, things, old, first)
     try:
         _need_rights(kube)

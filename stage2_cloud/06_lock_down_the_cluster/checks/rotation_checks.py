@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from between import Pair
 from labs.grading.evidence import Evidence
 from rotating import NOT_READY, REPLICAS
+from traces import Traces
 
 MERGE = "application/merge-patch+json"
 
@@ -82,10 +84,12 @@ def goes_on_after_a_kill(rotating):
 
 def survives_two_at_once(rotating):
     """ends in the same good state when two runs begin at the same moment"""
-    for ahead in (1, 2, 4):
+    orders = {f"writes that the first one is ahead: {ahead}": Pair(ahead) for ahead in (1, 2, 4)}
+    orders["the second one reads slowly, and the first one writes in between"] = Pair(0, slow=True)
+    for order, pair in orders.items():
         to = rotating.name()
-        did = f"run rotate.py --to NAME twice at once; writes that the first one is ahead: {ahead}"
-        ends = rotating.two(to, ahead)
+        did = f"run rotate.py --to NAME twice at once; {order}"
+        ends = rotating.two(to, pair)
         rotating.no_lockout(did)
         if any(one.status for one in ends):  # one may give up: somebody runs it again
             rotating.run(to).expect(
@@ -118,19 +122,18 @@ def keeps_the_old_one_while_pods_are_not_ready(rotating):
 
 def tells_no_secret(rotating):
     """leaves no password or token in its output, in files, in other objects or in addresses, also when calls fail"""
-    to = rotating.name()
-    for words, database, api in ((("-vv",), True, False), (("-vv",), False, True), (("-v",), False, False)):
+    to, traces = rotating.name(), Traces(rotating)
+    runs = (
+        ("-vv", " while the database fails", True, False),
+        ("-vv", " while the API server refuses the Secret", False, True),
+        ("-vv", "", False, False),
+        ("-v", ", when that is done", False, False),
+    )
+    for words, when, database, api in runs:
         rotating.database.fault, rotating.between.fault = database, api
-        finished = rotating.run(to, *words)
-        trouble = (
-            " while the database fails"
-            if database
-            else " while the API server refuses the Secret"
-            if api
-            else ""
-        )
-        here = Evidence(f"python3 rotate.py --to NAME {words[0]}{trouble}")
-        found = rotating.told_in(finished)
+        finished = rotating.run(to, words)
+        here = Evidence(f"python3 rotate.py --to NAME {words}{when}")
+        found = traces.told_in(finished)
         here.require(
             not found, wanted="output without any secret", got=f"{found} stands in it",
             hint=(
@@ -138,12 +141,15 @@ def tells_no_secret(rotating):
                 "log what passes through them."
             ),
         )  # fmt: skip
-        if trouble:
+        if database or api:
             here.require(
                 finished.status not in (0, NOT_READY),
                 wanted="a status that says so: not 0, not 4",
                 got=f"{finished.status}",
             )
-        where, what = rotating.left_behind()
-        here.require(not what, wanted="secrets in the Secret alone", got=f"{what} stands in {where}")
+        where, what = traces.left_behind()
+        here.require(
+            not what, wanted="secrets in the Secret alone, under keys with `password` in their name, at every moment",
+            got=f"{what} stands in {where}", hint="What stands there for a moment stays there after a `kill -9`.",
+        )  # fmt: skip
     rotating.done("python3 rotate.py, when nothing fails any more", to)

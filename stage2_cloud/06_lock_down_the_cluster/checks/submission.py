@@ -102,7 +102,7 @@ def cluster(folder: Path, things: list[Obj], password: str, password_id: str) ->
     kube = Kube(folder)
     try:
         # To end takes longer than some requests: who asks once more on the way does not miss that they still run.
-        kube.images(**{"*": {"root": True, "start_seconds": 1, "stop_seconds": 25}})
+        kube.images(**{"*": {"root": True, "start_seconds": 1, "stop_seconds": 10}})
         for space in (SPACE, "monitoring", "edge", "payments"):
             kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
         for space, name in (("monitoring", "prometheus"), ("payments", "rotator"), ("payments", "deployer")):

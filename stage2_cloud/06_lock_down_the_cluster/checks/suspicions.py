@@ -81,10 +81,16 @@ def connections(kube: Kube, town: Town, space: str | None) -> list[Connection]:
 
 
 def _connections(kube: Kube, town: Town) -> Iterator[Connection]:
-    """Connections with pods and places as a learner's policies describe them, at their ports and beside them."""
+    """Connections with pods and places as a learner's policies describe them, at their ports and beside them.
+
+    `later` are pods that a policy is about, and that are none of the three: they may come tomorrow.
+    """
     policies = kube.items("NetworkPolicy")
-    peers, ports = list[Peer](), {*APPS.values(), METRICS, 53}
+    peers, ports, later = list[Peer](), {*APPS.values(), METRICS, 53}, list[Peer]()
     for policy in policies:
+        selected = _like({"podSelector": policy["spec"].get("podSelector")}, town)
+        known = [one.labels for one in later]
+        later += [one for one in selected if one.labels.get(NAME) not in APPS and one.labels not in known]
         for kind, key in (("ingress", "from"), ("egress", "to")):
             for rule in policy["spec"].get(kind) or []:
                 for one in rule.get("ports") or []:
@@ -93,8 +99,8 @@ def _connections(kube: Kube, town: Town) -> Iterator[Connection]:
                             ports |= {port for port in (edge - 1, edge, edge + 1) if 0 < port < 65536}
                 for one in rule.get(key) or []:
                     peers += _like(one, town)
-    for peer in peers:
-        for app in town.apps.values():
+    for peer in (*peers, *later, town.prometheus):
+        for app in (*town.apps.values(), *later):
             for port in sorted(ports):
                 for protocol in ("TCP", "UDP"):
                     for way in (Connection(peer, app, port, protocol), Connection(app, peer, port, protocol)):
@@ -116,7 +122,9 @@ def _like(peer: Obj, town: Town) -> Iterator[Peer]:
     new = [town.new_space("like", **{key: values[0] for key, values in spaces.items()})]
     for space in names or new:
         town.spaces.setdefault(space, {OWN: space})
-        for labels in ({key: values[0] for key, values in pods.items()}, {NAME: "unseen"}):
+        first = {key: values[0] for key, values in pods.items()}
+        others = [{**first, key: value} for key, values in pods.items() for value in values[1:]]
+        for labels in (first, *others, {NAME: "unseen"}):
             yield town.pod(space, labels, f"a pod with {labels} in {space.rpartition('-')[0] or space}")
 
 

@@ -77,6 +77,10 @@ def is_accepted_by_the_server(work, kept, tmp_path, password, real_cluster):
             kube.get("Deployment", name)
         except Refused:
             Evidence("kubectl apply -f k8s").fail(wanted=f"a Deployment {name}", got="no such object")
+    others = sorted({one["metadata"]["name"] for one in kube.items("Deployment")} - set(APPS))
+    Evidence("kubectl apply -f k8s").require(
+        not others, wanted=f"no Deployment but {', '.join(APPS)}", got=f"the Deployment {', '.join(others)}"
+    )
     kube.close()
     real_cluster.must_take("kubectl apply -f k8s", things)
     kept["things"] = things

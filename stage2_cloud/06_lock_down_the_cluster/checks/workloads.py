@@ -58,9 +58,11 @@ def user_of(pod: Obj, container: Obj) -> object:
     return own if own is not None else (pod["spec"].get("securityContext") or {}).get("runAsUser")
 
 
-def lacks(pod: Obj) -> str:
+def lacks(pod: Obj, image: str) -> str:
     """What a container lacks of the contract, beyond what `restricted` demands; empty if nothing."""
     for one in containers(pod):
+        if one["image"].partition("@")[0] != image:
+            return f"the container {one['name']} has the image {one['image']}, not {image}"
         context = one.get("securityContext") or {}
         if context.get("readOnlyRootFilesystem") is not True:
             return f"the container {one['name']} may write its root file system"
@@ -70,6 +72,27 @@ def lacks(pod: Obj) -> str:
         if not limit or not 0 < quantity(limit) <= quantity("512Mi"):
             return f"the container {one['name']} may take all memory of its node"
     return ""
+
+
+def looks_for_readiness(pod: Obj, port: int) -> bool:
+    """Whether a readiness probe asks for `/readyz` at this port, or tries to connect to it."""
+    for one in pod["spec"]["containers"]:
+        probe = one.get("readinessProbe") or {}
+        way = probe.get("httpGet") or probe.get("tcpSocket") or {}
+        named = {each.get("name"): each["containerPort"] for each in one.get("ports") or []}
+        at_port = named.get(way.get("port"), way.get("port")) == port and not way.get("host")
+        if at_port and ("tcpSocket" in probe or way.get("path") == "/readyz"):
+            return True
+    return False
+
+
+def can_read(pod: Obj, container: Obj, mode: int) -> bool:
+    """Whether a process that is not root reads a file of a Secret with this mode, which is root's without `fsGroup`."""
+    of_pod, own = pod["spec"].get("securityContext") or {}, container.get("securityContext") or {}
+    if of_pod.get("fsGroup") is not None:  # the kubelet gives the files to that group, which may read them
+        return True
+    groups = {own.get("runAsGroup", of_pod.get("runAsGroup", 0)), *(of_pod.get("supplementalGroups") or [])}
+    return 0 in groups and bool(mode & 0o040)
 
 
 # Secrets

@@ -109,6 +109,8 @@ def step(core, apps, words):
         replace_pods(apps, core, current, words)
         known = set(states())
         secret = read(core)
+        if decode(secret.data["id"]) != current:  # another run has gone on in between: look again
+            return True
         keep = {decode(secret.data[key]) for key in ("id", "staged") if key in secret.data}
         for name in known - keep:
             database("DELETE", "/" + name)

@@ -190,8 +190,10 @@ class Rotation:
         if not stale:
             return
         # First the database, then the Secret: what another run has put there since is staged by then.
-        found = set(self._database.states())
-        for name in sorted(found - self._cluster.state().ids):
+        found, now = set(self._database.states()), self._cluster.state()
+        if now.id != state.id:
+            raise Changed  # it has gone on: pods still have what we have waited for
+        for name in sorted(found - now.ids):
             self._database.remove(name)
             log.info("revoked %s", name)
 
