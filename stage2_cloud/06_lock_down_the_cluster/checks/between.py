@@ -181,8 +181,9 @@ class Between:
 class Pair:
     """Two processes at once, in an order that we choose.
 
-    Neither writes before both are about to; then the first is `ahead` writes ahead. With `slow`, the second one stops
-    between its reads instead: its second request waits for two writes of the first, its third for three.
+    Neither writes before both are about to; then the first is `ahead` writes ahead. With `slow`, the second one reads
+    slowly instead: once, then when the first has written twice, and on when it has written three times. Then the first
+    waits with its fourth write until the second one writes.
     """
 
     def __init__(self, ahead: int, slow: bool = False) -> None:
@@ -204,13 +205,14 @@ class Pair:
                 self._changed.wait(0.05)
 
     def _may(self, who: int, writes: bool, turn: int) -> bool:
-        if self._slow:
-            return self._over or who == 0 or self._done[0] >= (0, 2, 3)[min(turn, 3) - 1]
-        return (
-            self._over
-            or not writes
-            or (len(self._arrived) == 2 and (who == 0 or self._done[0] >= self._ahead))
-        )
+        if self._over:
+            return True
+        first, second = self._done
+        if not self._slow:
+            return not writes or (len(self._arrived) == 2 and (who == 0 or first >= self._ahead))
+        if who == 0:
+            return not writes or (self._asked > 0 and (first < 3 or second > 0))
+        return first >= (0, 2, 3)[min(turn, 3) - 1]
 
     def wrote(self, who: int) -> None:
         with self._changed:
