@@ -100,7 +100,6 @@ class Running:
         if not self.ended.wait(timeout):
             return False
         if self.status == -signal.SIGKILL and not self.killed:
-            self.sandbox.await_reason(0.5)
-            self.killed = self.sandbox.killed
+            self.killed = self.sandbox.reason()
         self._reader.join(0.5)  # a child of its own may hold the stream open: do not wait for that
         return True

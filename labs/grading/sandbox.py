@@ -96,12 +96,16 @@ class Sandbox:
 
     @property
     def alive(self) -> bool:
-        return not self._gone.is_set()
+        """Whether it takes orders. One whose keeper has said that it ends it does not, though it is still ending."""
+        return not self._gone.is_set() and not self.killed
 
-    def await_reason(self, timeout: float) -> None:
-        """Give the keeper's word on why it ended a process time to arrive: its answers come in order."""
-        if not self._gone.wait(timeout):
-            self.peak_mb()
+    def reason(self) -> str:
+        """Why the keeper has ended the sandbox, "" if it has not. It says so first, and then ends processes.
+
+        So once it has answered another question, nothing that it said before is still on its way.
+        """
+        self.peak_mb()
+        return self.killed
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """What a learner's process sees of the world: nothing of ours."""

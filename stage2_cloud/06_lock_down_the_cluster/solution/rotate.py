@@ -48,10 +48,8 @@ class Changed(Exception):
 class Http:
     """A client that never says what was sent or answered: either may hold a password."""
 
-    def __init__(self, address: str, token: str) -> None:
-        self._client = httpx.Client(
-            base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=30
-        )
+    def __init__(self, client: httpx.Client, address: str, token: str) -> None:
+        self._client, self._address, self._headers = client, address, {"Authorization": f"Bearer {token}"}
 
     def ask(
         self,
@@ -63,9 +61,8 @@ class Http:
     ) -> tuple[int, Any]:
         """Returns: status and body. Raises: Failed, the status is an error that is not among `fine`."""
         try:
-            reply = self._client.request(
-                method, path, json=body, headers={"Content-Type": kind} if body else {}
-            )
+            headers = self._headers | ({"Content-Type": kind} if body else {})
+            reply = self._client.request(method, self._address + path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise Failed(f"{method} {path}: {type(error).__name__}") from None
         log.debug("%s %s: %d", method, path, reply.status_code)
@@ -222,10 +219,12 @@ def connect() -> tuple[Cluster, Database]:
     """From KUBECONFIG, DATABASE_ADMIN_URL and DATABASE_ADMIN_TOKEN_FILE."""
     config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text(encoding="utf-8"))
     context = _named(config["contexts"], config["current-context"])["context"]
-    server = _named(config["clusters"], context["cluster"])["cluster"]["server"]
+    server = _named(config["clusters"], context["cluster"])["cluster"]["server"].rstrip("/")
     token = _named(config["users"], context["user"])["user"]["token"]
     admin = Path(os.environ["DATABASE_ADMIN_TOKEN_FILE"]).read_text(encoding="utf-8").strip()
-    return Cluster(Http(server, token)), Database(Http(os.environ["DATABASE_ADMIN_URL"], admin))
+    database = os.environ["DATABASE_ADMIN_URL"]
+    client = httpx.Client(timeout=30)  # one for both: each would read all certificates of the machine
+    return Cluster(Http(client, server, token)), Database(Http(client, database, admin))
 
 
 def _named(entries: list[Any], name: str) -> Any:
