@@ -23,6 +23,8 @@ from labs import kernel
 HELD = "held"
 LAYERS = ("namespaces", "capabilities", "limits", "landlock", "seccomp", "separate user")
 SOCKET_TYPES = 0xF  # of socket(2)'s second argument; the rest are flags
+AUTHORITY = str(Path(__file__).with_name("authority.pem"))
+"""The only certificate authority in a check, where nothing speaks TLS: each client reads one instead of all 140."""
 STRANGER_UID = 61_184  # no account has it; used only where Landlock is missing and we are root
 
 READABLE = (
@@ -206,7 +208,7 @@ def _landlock(rules: Rules) -> None:
 def _python_homes() -> Sequence[str]:
     """Where this Python and its libraries live: the environment, its base, and editable source of `labs.world`."""
     labs = Path(__file__).resolve().parent.parent
-    return (sys.prefix, sys.base_prefix, str(labs / "world"), str(labs / "__init__.py"))
+    return (sys.prefix, sys.base_prefix, str(labs / "world"), str(labs / "__init__.py"), AUTHORITY)
 
 
 def _ports_can_be_chosen() -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 from labs.catalog import Limits
 from labs.grading import wire
-from labs.grading.confine import LAYERS
+from labs.grading.confine import AUTHORITY, LAYERS
 from labs.grading.relay import relay
 from labs.grading.running import Running
 
@@ -129,6 +129,8 @@ class Sandbox:
             "DO_NOT_TRACK": "true",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "SSL_CERT_FILE": AUTHORITY,
+            "PREFECT_API_SSL_CERT_FILE": AUTHORITY,
             **self.variables,
             **(extra or {}),
         }

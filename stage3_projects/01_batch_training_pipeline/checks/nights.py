@@ -10,7 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import certifi
 import redis
 
 from labs.checks import Finished, Process, Work
@@ -41,7 +40,6 @@ class Nights:
         self.redis = redis.Redis.from_url(self.redis_url)
         self.redis.flushdb()
         self.launcher = work.give("launcher.py", Path(__file__).with_name("launcher.py"))
-        self.authorities = work.give("authorities.pem", one_authority())
         self.landing = f"{work.inputs}/landing"
         self.silent = "tasks"
         self.set_up()
@@ -153,20 +151,13 @@ class Nights:
         return ("python3", self.launcher, "pipeline.py", *words, "--landing", self.landing, "--lake", lake)
 
     def _env(self, lake: str, env: Mapping[str, str]) -> dict[str, str]:
-        quiet = {"PREFECT_LOGGING_LEVEL": "WARNING", "OMP_NUM_THREADS": "1"}
-        quiet |= {"PREFECT_API_SSL_CERT_FILE": self.authorities, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+        quiet = {"PREFECT_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_TO_API_ENABLED": "false"}
         quiet |= {"SILENT": self.silent, "WATCHED": lake}
         return {**quiet, "REDIS_URL": self.redis_url, "LEASE_SECONDS": "60", **env}
 
     def _named(self, finished: Finished, words: Sequence[str]) -> Finished:
         finished.did = _short(words)
         return finished
-
-
-def one_authority() -> str:
-    """One certificate instead of the usual 140: Prefect's client parses them all again for every task."""
-    first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----")
-    return f"{first}{end}\n"
 
 
 def _short(words: Sequence[str]) -> str:

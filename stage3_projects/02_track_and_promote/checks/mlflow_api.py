@@ -113,8 +113,7 @@ class Api:
         """Another registered model with the same versions, tags and aliases. Files and runs are the same ones."""
         model = self._ask("GET", "registered-models/get", name=name)["registered_model"]
         self._ask("POST", "registered-models/create", name=to, tags=model.get("tags", []))
-        for number in self.versions(name):
-            version = self.version(name, number)
+        for version in sorted(self._search(name), key=lambda one: one.number):
             self.register(to, version.run_id, version.source.removeprefix("models:/"), version.tags)
         for alias in model.get("aliases", []):
             self.set_alias(to, alias["alias"], int(alias["version"]))
@@ -123,13 +122,16 @@ class Api:
         """A version; an empty one where it has been deleted."""
         about = {"name": name, "version": str(number)}
         reply = self._client.get("/mlflow/model-versions/get", params=about)
-        found = {} if reply.status_code == 404 else reply.raise_for_status().json()["model_version"]
-        tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
-        return Version(number, found.get("run_id", ""), found.get("source", ""), tags)
+        if reply.status_code == 404:
+            return Version(number, "", "", {})
+        return _version(reply.raise_for_status().json()["model_version"])
 
     def versions(self, name: str) -> list[int]:
+        return sorted(one.number for one in self._search(name))
+
+    def _search(self, name: str) -> list[Version]:
         found = self._ask("GET", "model-versions/search", filter=f"name='{name}'", max_results=1000)
-        return sorted(int(one["version"]) for one in found.get("model_versions", []))
+        return [_version(one) for one in found.get("model_versions", [])]
 
     def alias(self, name: str, alias: str) -> int | None:
         reply = self._client.get("/mlflow/registered-models/alias", params={"name": name, "alias": alias})
@@ -145,6 +147,11 @@ class Api:
             model = self._ask("GET", f"logged-models/{source.removeprefix('models:/')}")
             source = model["model"]["info"]["artifact_uri"]
         return source if source.startswith(NOWHERE) else ""
+
+
+def _version(found: Json) -> Version:
+    tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
+    return Version(int(found["version"]), found.get("run_id", ""), found.get("source", ""), tags)
 
 
 def _as_list(pairs: Mapping[str, str]) -> list[Json]:
